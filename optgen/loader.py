@@ -1,0 +1,130 @@
+"""Runs spec files by path and gives the rules they declare, by name."""
+
+from __future__ import annotations
+
+import runpy
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from optgen import paths
+from optgen.errors import Location, OptgenError, SpecError, UsageError, nearest
+from optgen.spec import OptimizerSpec
+
+
+class Catalogue(Mapping[str, OptimizerSpec]):
+    """Rules by name, in order of declaration; a rule answers to its full name too.
+
+    Args:
+        specs: The rules; no two may share a name or an identifier.
+
+    Raises:
+        SpecError: Two rules share a name.
+    """
+
+    def __init__(self, specs: Iterable[OptimizerSpec]) -> None:
+        self._specs: dict[str, OptimizerSpec] = {}
+        self._aliases: dict[str, str] = {}
+        taken: dict[str, OptimizerSpec] = {}
+        for spec in specs:
+            for name in dict.fromkeys((spec.name, spec.identifier, spec.full_name)):
+                other = taken.setdefault(name, spec)
+                if other is not spec:
+                    raise SpecError(
+                        f"two rules are called '{name}': here and at {other.location}",
+                        where=spec.location,
+                        fix="rename one of the two",
+                    )
+            self._specs[spec.name] = spec
+            self._aliases |= {spec.identifier: spec.name, spec.full_name: spec.name}
+
+    def __getitem__(self, name: str) -> OptimizerSpec:
+        found = self._specs.get(self._aliases.get(name, name))
+        if found is None:
+            raise UsageError(
+                f"there is no rule '{name}'",
+                fix=nearest(name, (*self._specs, *self._aliases)) or "see `optgen list`",
+            )
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs or name in self._aliases
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+
+def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
+    """Run one spec file and return the rules at its top level, in order of declaration.
+
+    Raises:
+        SpecError: The file cannot be read, raises, exits, or declares no rule.
+    """
+    try:
+        namespace = runpy.run_path(str(path), run_name="<optgen spec>")
+    except OptgenError:
+        raise
+    except SyntaxError as error:
+        where = Location(error.filename or str(path), error.lineno or 1)
+        raise SpecError(
+            f"this is not Python: {error.msg}", where=where, fix="mend the line"
+        ) from error
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and error.__traceback__ is None:
+            raise
+        verb = "exits" if isinstance(error, SystemExit) else "raises"
+        raise SpecError(
+            f"the spec file {verb} {type(error).__name__}: {error}",
+            where=_last_line_in(path, error),
+            fix="a spec file only declares; remove or mend the line",
+        ) from error
+    found = {id(v): v for v in namespace.values() if isinstance(v, OptimizerSpec)}
+    for value in namespace.values():
+        if isinstance(value, tuple | list):
+            found |= {id(v): v for v in value if isinstance(v, OptimizerSpec)}
+    if not found:
+        raise SpecError(
+            "the spec file declares no rule",
+            where=Location(str(path), 1),
+            fix="bind an OptimizerSpec to a name, or begin the file's name with _",
+        )
+    return tuple(found.values())
+
+
+def _last_line_in(path: Path, error: BaseException) -> Location:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return Location(str(path), (frames[-1].lineno or 1) if frames else 1)
+
+
+def spec_files(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the spec files of some folders, sorted by name, without those that begin with `_`.
+
+    Raises:
+        UsageError: A folder does not exist.
+    """
+    found: list[Path] = []
+    for folder in folders:
+        if folder.is_file():
+            found.append(folder)
+        elif folder.is_dir():
+            found += [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("_")]
+        else:
+            raise UsageError(
+                f"there is no folder of specs '{folder}'",
+                fix="check --specs and [tool.optgen] specs",
+            )
+    return tuple(found)
+
+
+def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
+    """Load optgen's own rules and those of further folders or files.
+
+    Raises:
+        SpecError: A file is broken or two rules share a name.
+        UsageError: A folder does not exist.
+    """
+    files = spec_files((paths.SPECS, *extra))
+    return Catalogue(spec for file in files for spec in load_file(file))

@@ -1,0 +1,192 @@
+"""Does sympy still hold a right-hand side in the order in which its author wrote it?
+
+sympy regroups what it is given: `a*(b/c)` becomes one flat product, `2*(x + y)`
+becomes `2*x + 2*y`, `sqrt(4*x)` becomes `2*sqrt(x)`. Over the reals nothing
+changes; the roundings of a kernel do. So the source text of every `Let` and
+`Set` is read again and compared with what sympy holds. A chain without
+parentheses (`a*b/c`, `a + b - c`) has no grouping of its own: lowering orders it.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import islice
+from types import FrameType
+from typing import Any
+
+import sympy
+
+from optgen.arithmetic import (
+    FUNCTIONS,
+    Call,
+    Choice,
+    Node,
+    Number,
+    Power,
+    Product,
+    Root,
+    Sum,
+    arrange,
+    ordered,
+    product,
+)
+from optgen.errors import Location, SpecError
+
+
+def check(value: sympy.Basic, frame: FrameType, where: Location) -> None:
+    """Compare a right-hand side with the source text of the call that was given it.
+
+    Args:
+        value: What sympy made of the second argument of `Let` or `Set`.
+        frame: The frame that made the call.
+        where: The place to name in an error.
+
+    Raises:
+        SpecError: sympy has regrouped the expression out of its written order.
+    """
+    argument = _argument(frame)
+    if argument is None:  # built by code, not written in a file: nothing to compare with
+        return
+    written = _Reader({**frame.f_builtins, **frame.f_globals, **frame.f_locals}).read(argument)
+    if written != arrange(value):
+        raise SpecError(
+            f"sympy has regrouped '{ast.unparse(argument)}' into '{value}'",
+            where=where,
+            fix="give each group in parentheses, and what stands under a root, a name of its own "
+            "with a Let: a Let is never regrouped",
+        )
+
+
+def _argument(frame: FrameType) -> ast.expr | None:
+    """Return the syntax tree of the value given to the `Let` or `Set` that `frame` is calling."""
+    positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    if positions is None or None in positions:
+        return None
+    line, end_line, column, end_column = positions
+    lines = linecache.getlines(frame.f_code.co_filename)
+    if not line or not end_line or end_line > len(lines):
+        return None
+    text = [row.encode() for row in lines[line - 1 : end_line]]
+    text[-1] = text[-1][:end_column]
+    text[0] = text[0][column:]
+    try:
+        tree = ast.parse(b"".join(text).decode().strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(tree, ast.Call) or getattr(tree.func, "id", "") not in ("Let", "Set"):
+        return None
+    if len(tree.args) > 1:
+        return tree.args[1]
+    return next((k.value for k in tree.keywords if k.arg == "value"), None)
+
+
+class _Reader:
+    """Reads a syntax tree as arithmetic, names resolved in the author's namespace."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+
+    def read(self, tree: ast.expr) -> Node:
+        match tree:
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._sum(tree)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self._product(tree)
+            case ast.BinOp(left, ast.Pow(), right):
+                return _power(self.read(left), self.read(right))
+            case ast.UnaryOp(ast.USub(), operand):
+                return product(Fraction(-1), (self.read(operand),))
+            case ast.Call(func=ast.Name(id=name)) if not tree.keywords:
+                return self._call(name, tree)
+            case _:
+                return self._leaf(tree)
+
+    def _leaf(self, tree: ast.expr) -> Node:
+        code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<rule>", "eval")
+        return arrange(sympy.sympify(eval(code, dict(self._namespace))))
+
+    def _sum(self, tree: ast.expr) -> Node:
+        terms: list[Node] = []
+        sign = Fraction(1)
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+            sign = Fraction(1 if isinstance(tree.op, ast.Add) else -1)
+            terms.append(product(sign, (self.read(tree.right),)))
+            tree = tree.left
+        terms.append(self.read(tree))
+        constant = sum((t.value for t in terms if isinstance(t, Number)), Fraction(0))
+        others: list[Node] = [t for t in terms if not isinstance(t, Number)]
+        if constant:
+            others.append(Number(constant))
+        return (
+            Sum(ordered(others)) if len(others) > 1 else others[0] if others else Number(constant)
+        )
+
+    def _product(self, tree: ast.expr) -> Node:
+        coefficient = Fraction(1)
+        above: list[Node] = []
+        below: list[Node] = []
+        while True:
+            match tree:
+                case ast.BinOp(left, ast.Mult(), right):
+                    above.append(self.read(right))
+                    tree = left
+                case ast.BinOp(left, ast.Div(), right):
+                    divisor = self.read(right)
+                    if isinstance(divisor, Product) and not divisor.denominators:
+                        coefficient /= divisor.coefficient
+                        below += divisor.numerators
+                    else:
+                        below.append(divisor)
+                    tree = left
+                case ast.UnaryOp(ast.USub(), operand):
+                    coefficient = -coefficient
+                    tree = operand
+                case _:
+                    above.append(self.read(tree))
+                    break
+        if len(above) > 1 and not below and coefficient == 1 and all(a == above[0] for a in above):
+            return _power(above[0], Number(Fraction(len(above))))
+        return product(coefficient, above, below)
+
+    def _call(self, name: str, tree: ast.Call) -> Node:
+        function = self._namespace.get(name)
+        if function is sympy.sqrt:
+            value = self.read(tree.args[0])
+            return value if value in _UNITS else Root(value)
+        if function is sympy.Piecewise and all(isinstance(a, ast.Tuple) for a in tree.args):
+            pairs = [a.elts for a in tree.args if isinstance(a, ast.Tuple)]
+            if all(len(p) == 2 for p in pairs) and isinstance(self._value(tree), sympy.Piecewise):
+                return Choice(tuple((self.read(v), self._leaf(c)) for v, c in pairs))
+        if getattr(function, "__name__", "") in FUNCTIONS and isinstance(function, type):
+            args = [self.read(a) for a in tree.args]
+            if issubclass(function, sympy.Max | sympy.Min):
+                return Call(name, ordered(b for a in args for b in _flat(a, name)))
+            return Call(name, tuple(args))
+        return self._leaf(tree)
+
+    def _value(self, tree: ast.expr) -> object:
+        code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<rule>", "eval")
+        return eval(code, dict(self._namespace))
+
+
+_UNITS = (Number(Fraction(0)), Number(Fraction(1)))
+
+
+def _flat(node: Node, function: str) -> tuple[Node, ...]:
+    return node.args if isinstance(node, Call) and node.function == function else (node,)
+
+
+def _power(base: Node, exponent: Node) -> Node:
+    if isinstance(exponent, Number):
+        if isinstance(base, Number) and exponent.value.denominator == 1:
+            return Number(base.value**exponent.value.numerator)
+        if exponent.value == Fraction(1, 2):
+            return Root(base)
+        if exponent.value < 0:
+            return product(Fraction(1), (), (_power(base, Number(-exponent.value)),))
+        if exponent.value == 1:
+            return base
+    return Power(base, exponent)
