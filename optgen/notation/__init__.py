@@ -1,0 +1,1 @@
+"""A rule on paper: as plain text, LaTeX, an algorithm box, JSON, or against another rule."""
