@@ -1,0 +1,318 @@
+"""The intermediate representation: the bits of every backend are decided here.
+
+    Kernel      = buffers, hyperparameters, scalar states, host: Assign*, stages: Stage*
+    Stage       = Elementwise(loads, body: Assign*, stores, reductions) | Scalars(body: Assign*)
+    Assign      = name = Expr
+    Expr        = Ref(name) | Literal(value) | Operation(name, Expr*)
+    Reduction   = name = sum over all elements of Expr
+
+The host program computes in float64 what depends on the step number, the
+hyperparameters and the scalar states; each value that a stage reads is rounded
+once to the arithmetic type. A stage computes in the arithmetic type, each
+operation rounded to nearest, ties to even, subnormals kept, no contraction.
+Assignments run in order and a read sees the latest write above it. `Scalars`
+holds values that exist once per tensor, computed after a reduction.
+
+A reduction adds in one fixed tree: chunks of CHUNK elements, the tail padded
+with +0; lane j of LANES adds elements j, j + LANES, ... in order; lanes are
+halved (lane j += lane j + h for h = LANES/2 .. 1); chunk sums are halved the
+same way over the chunk index, padded with +0 to a power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from typing import Literal as OneOf
+
+from optgen.errors import InternalError
+
+CHUNK = 16384
+LANES = 1024
+
+
+class DType(Enum):
+    """Types of elements; the value is NumPy's name."""
+
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return 4 if self is DType.FLOAT32 else 8
+
+    @property
+    def unit_roundoff(self) -> Fraction:
+        """Largest relative error of one rounding to nearest."""
+        return Fraction(1, 2**24 if self is DType.FLOAT32 else 2**53)
+
+
+Kind = OneOf["float", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an operation does to special values, and where it may stand.
+
+    Attributes:
+        arity: Number of operands.
+        result: `"float"` or `"mask"`.
+        operands: Kinds of the operands.
+        doc: Its value, NaN and signed zeros included.
+        host_only: Whether it may stand in the host program only.
+        ulps: Error of the result, in units in the last place.
+    """
+
+    arity: int
+    result: Kind
+    operands: tuple[Kind, ...]
+    doc: str
+    host_only: bool = False
+    ulps: Fraction = Fraction(1, 2)
+
+
+def _float(arity: int, doc: str, *, host_only: bool = False, ulps: Fraction | int = 0) -> Meaning:
+    operands: tuple[Kind, ...] = ("float",) * arity
+    return Meaning(arity, "float", operands, doc, host_only, Fraction(ulps))
+
+
+def _compare(doc: str) -> Meaning:
+    return Meaning(2, "mask", ("float", "float"), doc, ulps=Fraction(0))
+
+
+def _logic(arity: int, doc: str) -> Meaning:
+    operands: tuple[Kind, ...] = ("mask",) * arity
+    return Meaning(arity, "mask", operands, doc, ulps=Fraction(0))
+
+
+_HALF = Fraction(1, 2)
+
+OPERATIONS: dict[str, Meaning] = {
+    "add": _float(2, "IEEE 754 addition", ulps=_HALF),
+    "sub": _float(2, "IEEE 754 subtraction", ulps=_HALF),
+    "mul": _float(2, "IEEE 754 multiplication", ulps=_HALF),
+    "div": _float(2, "IEEE 754 division", ulps=_HALF),
+    "sqrt": _float(1, "IEEE 754 square root; NaN below 0, -0 at -0", ulps=_HALF),
+    "neg": _float(1, "the sign bit flipped"),
+    "abs": _float(1, "the sign bit cleared"),
+    "sign": _float(1, "1 above 0, -1 below, +0 at both zeros, NaN at NaN"),
+    "max": _float(2, "the larger; NaN if either is NaN; a zero result is +0"),
+    "min": _float(2, "the smaller; NaN if either is NaN; a zero result is +0"),
+    "lt": _compare("false if either is NaN"),
+    "le": _compare("false if either is NaN"),
+    "gt": _compare("false if either is NaN"),
+    "ge": _compare("false if either is NaN"),
+    "eq": _compare("false if either is NaN; -0 equals +0"),
+    "ne": _compare("true if either is NaN; -0 equals +0"),
+    "and": _logic(2, "both hold"),
+    "or": _logic(2, "either holds"),
+    "not": _logic(1, "does not hold"),
+    "select": Meaning(
+        3,
+        "float",
+        ("mask", "float", "float"),
+        "the second if the first holds, else the third",
+        ulps=Fraction(0),
+    ),
+    "power": _float(2, "integer power above 1; becomes multiplications", ulps=_HALF),
+    # Squaring doubles a relative error: the result is off by at most `exponent` half ulps.
+    "ipow": _float(2, "integer power by binary exponentiation, low bit first", host_only=True),
+    "pow": _float(2, "the C library's pow", host_only=True, ulps=2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The current value of a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: the float64 nearest to `value`, rounded to the arithmetic type."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of `OPERATIONS` on its operands."""
+
+    name: str
+    operands: tuple[Expr, ...]
+
+
+Expr = Ref | Literal | Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`target = value`; `formula` is the line of the rule it comes from, for comments."""
+
+    target: str
+    value: Expr
+    formula: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """`target` = the sum of `value` over all elements of the tensor, in the fixed tree."""
+
+    target: str
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """One pass over the elements.
+
+    Attributes:
+        loads: Buffers read, in order of declaration.
+        body: What is computed per element.
+        stores: Buffers written, in order of declaration; a buffer's name is its value.
+        reductions: Sums taken on the way, after the body.
+    """
+
+    loads: tuple[str, ...]
+    body: tuple[Assign, ...]
+    stores: tuple[str, ...]
+    reductions: tuple[Reduction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scalars:
+    """Values per tensor, computed in the arithmetic type from sums and kernel scalars.
+
+    Attributes:
+        body: What is computed.
+        exports: Names that later stages read.
+    """
+
+    body: tuple[Assign, ...]
+    exports: tuple[str, ...]
+
+
+Stage = Elementwise | Scalars
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array with one value per element of the parameter."""
+
+    name: str
+    role: OneOf["param", "grad", "input", "state"]
+    dtype: DType
+    initial: Fraction = Fraction(0)
+
+    @property
+    def writable(self) -> bool:
+        """Whether a step may write it."""
+        return self.role in ("param", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarState:
+    """A state with one value per tensor, kept in float64 on the host."""
+
+    name: str
+    initial: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A hyperparameter of the step function.
+
+    Attributes:
+        name: Its name.
+        default: Its default.
+        domain: Its domain as text.
+        condition: A Python condition on its name that holds inside the domain.
+        doc: What it means.
+    """
+
+    name: str
+    default: Fraction
+    domain: str
+    condition: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One rule, lowered for one arithmetic type.
+
+    Attributes:
+        name: Identifier of the rule.
+        arithmetic: Type in which stages compute.
+        buffers: Arrays, in the order of the signature.
+        arguments: Hyperparameters, in the order of the signature.
+        scalar_states: States with one value per tensor.
+        host: The host program, in float64; reads `step` and the arguments.
+        stages: What runs per tensor, in order.
+    """
+
+    name: str
+    arithmetic: DType
+    buffers: tuple[Buffer, ...]
+    arguments: tuple[Argument, ...]
+    scalar_states: tuple[ScalarState, ...]
+    host: tuple[Assign, ...]
+    stages: tuple[Stage, ...]
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Host values that stages read, in order of first use."""
+        per_tensor = set(self.tensor_scalars) | {r.target for r in self.reductions}
+        per_element = {buffer.name for buffer in self.buffers}
+        seen: dict[str, None] = {}
+        for stage in self.stages:
+            local = {a.target for a in stage.body}
+            for expr in stage_expressions(stage):
+                for name in reads(expr):
+                    if name not in local | per_tensor | per_element:
+                        seen.setdefault(name)
+        return tuple(seen)
+
+    @property
+    def tensor_scalars(self) -> tuple[str, ...]:
+        """Values per tensor that element-wise stages read, in order."""
+        return tuple(n for s in self.stages if isinstance(s, Scalars) for n in s.exports)
+
+    @property
+    def reductions(self) -> tuple[Reduction, ...]:
+        """All reductions, in order."""
+        return tuple(r for s in self.stages if isinstance(s, Elementwise) for r in s.reductions)
+
+    def buffer(self, name: str) -> Buffer:
+        """Return the buffer of this name."""
+        for buffer in self.buffers:
+            if buffer.name == name:
+                return buffer
+        raise InternalError(f"kernel {self.name} has no buffer {name}")
+
+
+def stage_expressions(stage: Stage) -> Iterator[Expr]:
+    """Yield every expression of a stage, in order."""
+    for assign in stage.body:
+        yield assign.value
+    if isinstance(stage, Elementwise):
+        for reduction in stage.reductions:
+            yield reduction.value
+
+
+def reads(expr: Expr) -> Iterator[str]:
+    """Yield the names that an expression reads, in order of evaluation."""
+    if isinstance(expr, Ref):
+        yield expr.name
+    elif isinstance(expr, Operation):
+        for operand in expr.operands:
+            yield from reads(operand)
+
+
+def kind(expr: Expr) -> Kind:
+    """Return whether an expression is a `"float"` or a `"mask"`; names are floats."""
+    return OPERATIONS[expr.name].result if isinstance(expr, Operation) else "float"
