@@ -52,7 +52,8 @@ class Trajectory:
         """Return the largest error rounding to `dtype` explains in `name` after `step` steps."""
         info = np.finfo(dtype)
         unit_roundoff = float(info.eps) / 2
-        return ROUNDINGS * unit_roundoff * self.sensitivity[step - 1][name] + float(info.tiny)
+        sensitivity = self.sensitivity[step - 1][name].astype(np.float64)
+        return ROUNDINGS * unit_roundoff * sensitivity + float(info.tiny)
 
 
 def trajectory(reference: Reference, param: Float64, grads: Sequence[Float64]) -> Trajectory:

@@ -13,7 +13,9 @@ from .table import REFERENCES, Reference
 DTYPES = (np.float32, np.float64)
 
 
-def excess(reference: Reference, step: Callable[..., None], dtype: type, shape: tuple) -> float:
+def excess(
+    reference: Reference, step: Callable[..., None], dtype: type, shape: tuple[int, ...]
+) -> float:
     """Return the largest error of `step` in `dtype`, in units of its bound."""
     param64, grads = scenario(shape)
     allowed = trajectory(reference, param64, grads)
