@@ -231,6 +231,16 @@ class OptimizerSpec:
             domains[item.symbol] = item.domain
         return domains
 
+    def _repr_latex_(self) -> str:
+        from optgen.notation.notebook import as_latex
+
+        return as_latex(self)
+
+    def _repr_html_(self) -> str:
+        from optgen.notation.notebook import as_html
+
+        return as_html(self)
+
     def ssa(self) -> Iterator[tuple[Assignment, sympy.Symbol, sympy.Expr]]:
         """Yield each assignment with a symbol of its own and its value in such symbols.
 

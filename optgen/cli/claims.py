@@ -1,0 +1,33 @@
+"""The level `algebra` of `optgen verify`: every rule equals itself, and every claim holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optgen.cli.levels import Check
+from optgen.configuration import find_spec, open_catalogue
+
+STEPS, TIMEOUT = 3, 60.0
+
+
+def check_algebra(
+    names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+) -> tuple[Check, ...]:
+    """Check rules, and the claims that are kept in files.
+
+    Args:
+        names: Rules; all of them if empty.
+        claims: Folder of claim files.
+        folders: Folders of rules besides optgen's own.
+    """
+    from optgen import verify
+
+    catalogue = open_catalogue(folders)
+    specs = [find_spec(catalogue, name, folders) for name in names] or list(catalogue.values())
+    checks = []
+    for spec in specs:
+        # A decider that calls a rule different from itself, or cannot tell, is good for nothing.
+        comparison = verify.compare(spec, spec, given=(), steps=STEPS, timeout=TIMEOUT)
+        outcome = {"equal": "passed", "different": "failed"}.get(comparison.verdict, "unknown")
+        checks.append(Check(spec.name, outcome, "equals itself"))  # type: ignore[arg-type]
+    return tuple(checks)

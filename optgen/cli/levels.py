@@ -1,0 +1,113 @@
+"""The seam between `optgen verify` and what does the checking: one runner for each level.
+
+A runner takes the request and returns its checks; it raises
+`BackendUnavailable` where a tool is missing, which turns the level off with
+that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from optgen.doctor import LEVELS
+from optgen.errors import BackendUnavailable
+
+Outcome = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What `optgen verify` is asked for.
+
+    Attributes:
+        names: Rules or claims; all of them if empty.
+        levels: Levels asked for by name; all of them if empty.
+        claims: Folder of claim files, or None for the usual place.
+        specs: Folders of rules besides optgen's own.
+    """
+
+    names: tuple[str, ...]
+    levels: tuple[str, ...]
+    claims: Path | None
+    specs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; `unknown` never counts as a pass."""
+
+    subject: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReport:
+    """What one level found; `off` says why it did not run, and is empty if it did."""
+
+    level: str
+    checks: tuple[Check, ...] = ()
+    off: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What every level found.
+
+    Attributes:
+        levels: One report for each level, in the order of `doctor.LEVELS`.
+        demanded: Levels that were asked for by name.
+    """
+
+    levels: tuple[LevelReport, ...]
+    demanded: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all that ran passed; 1 if a check did not; 2 if a level asked for could not run."""
+        if any(c.outcome != "passed" for report in self.levels for c in report.checks):
+            return 1
+        off = {report.level for report in self.levels if report.off}
+        return BackendUnavailable.exit_code if off & {*self.demanded} else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON document."""
+        return {"levels": [asdict(report) for report in self.levels], "exit_code": self.exit_code}
+
+
+Runner = Callable[[VerifyRequest], tuple[Check, ...]]
+
+
+def run_levels(request: VerifyRequest) -> VerifyReport:
+    """Run the levels asked for; a level that cannot run is in the report with its reason."""
+    wanted = [v.name for v in LEVELS if not request.levels or v.name in request.levels]
+    return VerifyReport(tuple(_run(level, request) for level in wanted), request.levels)
+
+
+def _run(level: str, request: VerifyRequest) -> LevelReport:
+    runner = RUNNERS.get(level)
+    if runner is None:
+        return LevelReport(level, off="not part of this version of optgen")
+    try:
+        return LevelReport(level, runner(request))
+    except BackendUnavailable as error:
+        fix = f": {error.fix}" if error.fix else ""
+        return LevelReport(level, off=f"{error.what}{fix}")
+
+
+def _algebra(request: VerifyRequest) -> tuple[Check, ...]:
+    from optgen.cli.claims import check_algebra
+
+    return check_algebra(request.names, request.claims, request.specs)
+
+
+def _generated(_request: VerifyRequest) -> tuple[Check, ...]:
+    raise BackendUnavailable(
+        "not run by verify yet", fix="`optgen build` compiles and runs what it generates"
+    )
+
+
+RUNNERS: Mapping[str, Runner] = {"algebra": _algebra, "compile": _generated, "run": _generated}

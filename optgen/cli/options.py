@@ -1,0 +1,35 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_json(function: F) -> F:
+    """Add `--json`, passed as `as_json`."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON document on standard output, and nothing else there; "
+        "an error leaves standard output empty.",
+    )(function)
+
+
+def specs(function: F) -> F:
+    """Add the repeatable `--specs`, passed as `specs`, a tuple of paths."""
+    return click.option(
+        "--specs",
+        "specs",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="A further folder (or file) of rules; may be given several times. "
+        "[tool.optgen] specs in pyproject.toml does the same.",
+    )(function)

@@ -1,0 +1,64 @@
+"""What commands print: one JSON document, tables and text on stdout; notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+_WIDE = 10_000
+"""Width where nobody looks: a table that goes to a file or a pipe is never folded."""
+
+
+def document(value: object) -> None:
+    """Print one JSON document to stdout; the only thing a command prints there under `--json`."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def text(value: str) -> None:
+    """Print text to stdout."""
+    click.echo(value)
+
+
+def note(value: str) -> None:
+    """Print a remark to stderr, out of the way of what stdout is read for."""
+    click.echo(value, err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> None:
+    """Print a table to stdout: folded to the width of a terminal, whole lines elsewhere."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if terminal else _WIDE, highlight=False)
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(header))
+    for title in header:
+        grid.add_column(title, overflow="fold")
+    for row in rows:
+        # Text, not str: rich would take "[0, 1)" for markup.
+        grid.add_row(*(Text(cell) for cell in row))
+    if terminal:
+        console.print(Padding(grid, (0, 0, 0, indent)))
+        return
+    with console.capture() as capture:
+        console.print(Padding(grid, (0, 0, 0, indent), expand=False))
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show on a terminal that something takes its time; prints nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield

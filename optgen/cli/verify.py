@@ -1,0 +1,70 @@
+"""`optgen verify`: do the claims hold, and does generated code do what its rule says?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from optgen.cli import options, output
+from optgen.cli.levels import VerifyReport, VerifyRequest, run_levels
+from optgen.configuration import spec_folders
+from optgen.doctor import LEVELS
+
+
+@click.command("verify", short_help="Check claims and generated code, level by level.")
+@click.argument("names", nargs=-1, metavar="[NAME|CLAIM]...")
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=click.Choice([level.name for level in LEVELS]),
+    help="A level to run; may be given several times. All that can run if not given.",
+)
+@click.option(
+    "--claims",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="The folder (or file) of claims; ./tests/claims if not given.",
+)
+@options.specs
+@options.as_json
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    levels: tuple[str, ...],
+    claims: Path | None,
+    specs: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Check rules and claims, at every level that this machine has the tools for.
+
+    Exits with 1 if a check failed or stayed unknown, with 2 if a level that was
+    asked for by name could not run.
+    """
+    request = VerifyRequest(names, tuple(dict.fromkeys(levels)), claims, spec_folders(specs))
+    with output.working("verifying"):
+        report = run_levels(request)
+    if as_json:
+        output.document(report.to_json())
+    else:
+        _print(report)
+    ctx.exit(report.exit_code)
+
+
+def _print(report: VerifyReport) -> None:
+    rows = [
+        (found.level, check.subject, check.outcome, check.detail)
+        for found in report.levels
+        for check in found.checks
+    ]
+    if rows:
+        output.table(("level", "what", "outcome", ""), rows)
+    for found in report.levels:
+        if found.off:
+            output.text(f"{found.level}: not run: {found.off}")
+            continue
+        count = len(found.checks)
+        passed = sum(check.outcome == "passed" for check in found.checks)
+        output.text(f"{found.level}: {passed} of {count} passed")
