@@ -32,7 +32,9 @@ _CUDA_WORDS = frozenset(
     "blockDim blockIdx gridDim threadIdx warpSize float2 float4 double2 double4 dim3".split()
 )
 _GENERATED_WORDS = frozenset(
-    "args n work start stop state init dtype index stride np numpy chunk lane result".split()
+    """aligned args block blocks chunk chunks count dtype element first grid half hyperparameters
+    index init kind lane lanes mask n np numel numpy part partials row scalars start state stop
+    stride tensor total unknown vectors work""".split()
 )
 """Names that generated code uses for itself."""
 

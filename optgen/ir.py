@@ -51,6 +51,8 @@ class DType(Enum):
 
 
 Kind = OneOf["float", "mask"]
+_FLOAT: Kind = "float"
+_MASK: Kind = "mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,7 @@ class Meaning:
 
 
 def _float(arity: int, doc: str, *, host_only: bool = False, ulps: Fraction | int = 0) -> Meaning:
-    operands: tuple[Kind, ...] = ("float",) * arity
-    return Meaning(arity, "float", operands, doc, host_only, Fraction(ulps))
+    return Meaning(arity, "float", (_FLOAT,) * arity, doc, host_only, Fraction(ulps))
 
 
 def _compare(doc: str) -> Meaning:
@@ -84,8 +85,7 @@ def _compare(doc: str) -> Meaning:
 
 
 def _logic(arity: int, doc: str) -> Meaning:
-    operands: tuple[Kind, ...] = ("mask",) * arity
-    return Meaning(arity, "mask", operands, doc, ulps=Fraction(0))
+    return Meaning(arity, "mask", (_MASK,) * arity, doc, ulps=Fraction(0))
 
 
 _HALF = Fraction(1, 2)
@@ -239,6 +239,11 @@ class Argument:
     domain: str
     condition: str
     doc: str
+
+    @property
+    def rejection(self) -> str:
+        """The inside of a Python f-string that says that a value lies outside the domain."""
+        return f"{self.name} = {{{self.name}}} lies outside {self.domain}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,12 @@ def lower(spec: OptimizerSpec, dtype: DType) -> Kernel:
     Raises:
         SpecError: A value that a later stage needs cannot be computed again.
     """
+    if spec.inputs:
+        raise SpecError(
+            f"rule '{spec.name}' takes inputs besides the gradient; no backend prints them yet",
+            where=spec.location,
+            fix="leave `inputs` empty",
+        )
     order = Order.of(spec)
     expressions = _Expressions(order)
     stages = Stages(spec, order)
@@ -92,19 +98,15 @@ def _check_scalar_reads(spec: OptimizerSpec, index: int, node: Node) -> None:
 def _argument(hyperparameter: Hyperparameter) -> ir.Argument:
     name, domain = hyperparameter.name, hyperparameter.domain
     assert isinstance(domain, Domain)
-    left = (
-        "" if domain.low is None else f"{float(domain.low)!r} {'<' if domain.low_open else '<='} "
-    )
-    right = (
-        ""
-        if domain.high is None
-        else f" {'<' if domain.high_open else '<='} {float(domain.high)!r}"
-    )
+    low = "-np.inf" if domain.low is None else repr(float(domain.low))
+    high = "np.inf" if domain.high is None else repr(float(domain.high))
+    above = "<" if domain.low is None or domain.low_open else "<="
+    below = "<" if domain.high is None or domain.high_open else "<="
     return ir.Argument(
         name=name,
         default=Fraction(hyperparameter.default),
         domain=str(domain),
-        condition=f"{left}{name}{right}" if left or right else f"{name} == {name}",
+        condition=f"{low} {above} {name} {below} {high}",
         doc=hyperparameter.doc,
     )
 

@@ -1,0 +1,288 @@
+"""CUDA: one header-free file per rule, 128-bit accesses, tails, 64-bit indices, grid strides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
+from optgen.backends.base import Heading, SourceFile
+from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
+from optgen.backends.layout import comment
+from optgen.ir import (
+    CHUNK,
+    LANES,
+    Assign,
+    DType,
+    Elementwise,
+    Kernel,
+    Scalars,
+    stage_expressions,
+)
+from optgen.render import render
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What the templates of an element-wise stage read: ready strings."""
+
+    launch: Launch
+    signature: str
+    update: str
+    update_signature: str
+    body: tuple[str, ...]
+    tensor_scalars: tuple[str, ...]
+    aligned: str
+    vector_loads: tuple[str, ...]
+    vector_calls: tuple[str, ...]
+    vector_stores: tuple[str, ...]
+    element_loads: tuple[str, ...]
+    element_call: str
+    element_stores: tuple[str, ...]
+    sums: tuple[str, ...]
+    first_sum: int
+    type: str
+    width: int
+    parts: int
+    lanes: int
+    chunk_size: int
+    block: int
+    zero: str
+    add: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """What templates/cuda/scalars.cu.jinja reads: ready strings."""
+
+    launch: Launch
+    signature: str
+    loads: tuple[str, ...]
+    body: tuple[str, ...]
+    first_sum: int
+    end_sum: int
+    type: str
+    chunk_size: int
+    block: int
+    zero: str
+    add: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What templates/cuda/file.cu.jinja reads."""
+
+    heading: Heading
+    comments: tuple[str, ...]
+    launches: tuple[str, ...]
+    structs: str
+    helpers: tuple[str, ...]
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What templates/cuda/file.h.jinja reads."""
+
+    heading: Heading
+    guard: str
+    structs: str
+    launches: tuple[str, ...]
+    prototypes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CudaBackend:
+    """Prints a `.cu` and a `.h` per rule, each type in turn."""
+
+    name: str = "cuda"
+    dtypes: frozenset[DType] = frozenset(DType)
+
+    def render(self, heading: Heading, kernels: Iterable[Kernel]) -> tuple[SourceFile, ...]:
+        """Return the kernels and the header of one rule."""
+        kernels = tuple(kernels)
+        structs = "\n\n".join(_struct(kernel, abi(kernel)) for kernel in kernels)
+        launches = tuple(line for kernel in kernels for line in _launch_rules(abi(kernel)))
+        stages = [(k, i) for k in kernels for i in range(len(k.stages))]
+        comments = [*(line for rule in heading.rule for line in comment(rule, "    ")), ""]
+        comments += [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
+        comments.append("")
+        comments += [line for source in heading.sources for line in comment(source, "Source:")]
+        source = _File(
+            heading=heading,
+            comments=tuple(comments),
+            launches=launches,
+            structs=structs,
+            helpers=tuple(
+                helper(name, k.arithmetic)
+                for k in kernels
+                for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
+            ),
+            stages=tuple(_render_stage(k, i) for k, i in stages),
+        )
+        header = _Header(
+            heading=heading,
+            guard=f"OPTGEN_{heading.identifier.upper()}_H",
+            structs=structs,
+            launches=launches,
+            prototypes=tuple(
+                f"__global__ void {launch.entry}({_signature(kernel, launch)});"
+                for kernel in kernels
+                for launch in abi(kernel).launches
+            ),
+        )
+        return (
+            SourceFile(f"cuda/{heading.identifier}.cu", render("cuda/file.cu.jinja", source)),
+            SourceFile(f"cuda/{heading.identifier}.h", render("cuda/file.h.jinja", header)),
+        )
+
+
+def _struct(kernel: Kernel, called: Abi) -> str:
+    values = {a.target: a.formula for a in kernel.host}
+    rows = [f"struct {called.struct} {{"]
+    for name in called.fields:
+        note = f"  /* {values[name]} */" if values.get(name) else ""
+        rows.append(f"  {C_TYPES[called.dtype]} {name};{note}")
+    return "\n".join((*rows, "};"))
+
+
+def _launch_rules(called: Abi) -> tuple[str, ...]:
+    grids = {
+        "elements": "any number of blocks",
+        "chunks": f"any number of blocks; one partial sum per chunk of {CHUNK} elements",
+        "one": "exactly one block",
+    }
+    return tuple(f"{x.entry}: {BLOCK} threads, {grids[x.grid]}" for x in called.launches)
+
+
+def _pointer(kernel: Kernel, name: str, store: bool) -> str:
+    constant = "" if store else "const "
+    return f"{constant}{C_TYPES[kernel.buffer(name).dtype]}* __restrict__ {name}"
+
+
+def _signature(kernel: Kernel, launch: Launch) -> str:
+    called = abi(kernel)
+    index = called.launches.index(launch)
+    stage = kernel.stages[index]
+    ctype = C_TYPES[called.dtype]
+    stores = stage.stores if isinstance(stage, Elementwise) else ()
+    spelled = {
+        "partials": f"{ctype}* __restrict__ partials",
+        "scalars": f"{ctype}* __restrict__ scalars"
+        if isinstance(stage, Scalars)
+        else f"const {ctype}* __restrict__ scalars",
+        "args": f"const {called.struct} args",
+        "n": "const unsigned long long n",
+    }
+    return ", ".join(
+        spelled[p] if p in spelled else _pointer(kernel, p, p in stores) for p in launch.parameters
+    )
+
+
+def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
+    """Return assignments as statements, the rule's own line above each."""
+    ctype = C_TYPES[kernel.arithmetic]
+    local = set(known)
+    printer = CudaPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
+    lines: list[str] = []
+    for assign in body:
+        if assign.formula:
+            lines += comment(assign.formula, "//", 2)
+        declare = "" if assign.target in local else f"const {ctype} "
+        lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
+        local.add(assign.target)
+    return tuple(lines)
+
+
+def _render_stage(kernel: Kernel, index: int) -> str:
+    stage = kernel.stages[index]
+    if isinstance(stage, Scalars):
+        return render("cuda/scalars.cu.jinja", _finish(kernel, index, stage))
+    template = "chunks" if stage.reductions else "elements"
+    return render(f"cuda/{template}.cu.jinja", _pass(kernel, index, stage))
+
+
+def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
+    dtype = kernel.arithmetic
+    called = abi(kernel)
+    names = stage_buffers(kernel, stage)
+    ctype, width = C_TYPES[dtype], 16 // dtype.size
+    tensor_scalars = reads_tensor_scalars(kernel, stage)
+    sums = tuple(r.target for r in stage.reductions)
+    update = f"{called.launches[index].entry}_update"
+    elements = [f"{ctype}& {n}" if n in stage.stores else f"const {ctype} {n}" for n in names]
+    totals = [f"{ctype}& {name}" for name in sums]
+    shared = [f"const {ctype} {name}" for name in tensor_scalars]
+    known = {*names, *sums, *tensor_scalars}
+    results = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
+    loaded = [(n, "" if n in stage.stores else "const ") for n in names]
+
+    def invoke(values: Iterable[str], lane: str) -> str:
+        given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, "args")
+        return f"{update}({', '.join(given)});"
+
+    return _Pass(
+        launch=called.launches[index],
+        signature=_signature(kernel, called.launches[index]),
+        update=update,
+        update_signature=", ".join((*elements, *totals, *shared, f"const {called.struct}& args")),
+        body=_statements(kernel, (*stage.body, *results), known),
+        tensor_scalars=tuple(
+            f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];"
+            for name in tensor_scalars
+        ),
+        aligned=" | ".join(f"(unsigned long long){name}" for name in names),
+        vector_loads=tuple(
+            f"{const}{ctype}{width} {n}_v = reinterpret_cast<{const}{ctype}{width}*>({n})[index];"
+            for n, const in loaded
+        ),
+        vector_calls=tuple(
+            invoke((f"{n}_v.{part}" for n in names), str(lane))
+            for lane, part in enumerate("xyzw"[:width])
+        ),
+        vector_stores=tuple(
+            f"reinterpret_cast<{ctype}{width}*>({n})[index] = {n}_v;" for n in stage.stores
+        ),
+        element_loads=tuple(f"{const}{ctype} {n}_e = {n}[index];" for n, const in loaded),
+        element_call=invoke((f"{n}_e" for n in names), "lane"),
+        element_stores=tuple(f"{n}[index] = {n}_e;" for n in stage.stores),
+        sums=sums,
+        first_sum=kernel.reductions.index(stage.reductions[0]) if sums else 0,
+        type=ctype,
+        width=width,
+        parts=LANES // (BLOCK * width),
+        lanes=LANES,
+        chunk_size=CHUNK,
+        block=BLOCK,
+        zero=literal(0.0, dtype),
+        add=intrinsic("add", dtype),
+    )
+
+
+def _finish(kernel: Kernel, index: int, stage: Scalars) -> _Finish:
+    launch = abi(kernel).launches[index]
+    previous = kernel.stages[index - 1]
+    assert isinstance(previous, Elementwise)
+    first = kernel.reductions.index(previous.reductions[0])
+    sums = tuple(r.target for r in previous.reductions)
+    ctype, zero = C_TYPES[kernel.arithmetic], literal(0.0, kernel.arithmetic)
+    exports = [(kernel.tensor_scalars.index(name), name) for name in stage.exports]
+    return _Finish(
+        launch=launch,
+        signature=_signature(kernel, launch),
+        loads=tuple(
+            f"const {ctype} {name} = chunks ? partials[{first + i} * chunks] : {zero};"
+            for i, name in enumerate(sums)
+        ),
+        body=(
+            *_statements(kernel, stage.body, set(sums)),
+            *(f"scalars[{slot}] = {name};" for slot, name in exports),
+        ),
+        first_sum=first,
+        end_sum=first + len(sums),
+        type=ctype,
+        chunk_size=CHUNK,
+        block=BLOCK,
+        zero=zero,
+        add=intrinsic("add", kernel.arithmetic),
+    )

@@ -1,0 +1,184 @@
+"""NumPy: a module per rule that needs NumPy alone, in place, in blocks that fit the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optgen.backends.base import Heading, SourceFile
+from optgen.backends.layout import call, comment
+from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.ufuncs import Printed, StagePrinter
+from optgen.ir import CHUNK, Argument, DType, Elementwise, Kernel, Scalars
+from optgen.render import render
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """One element-wise stage as a function of its own."""
+
+    signature: tuple[str, ...]
+    doc: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """What templates/numpy/update.py.jinja reads: ready strings."""
+
+    names: str
+    states: tuple[str, ...]
+    scalar_states: tuple[str, ...]
+    host: tuple[str, ...]
+    scalars: tuple[str, ...]
+    run: tuple[str, ...]
+    blocks: tuple[_Block, ...]
+    rows: int
+    masks: int
+    chunk_rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """What templates/numpy/module.py.jinja reads: ready strings."""
+
+    heading: Heading
+    docs: tuple[str, ...]
+    states_literal: str
+    scalar_states_literal: str
+    hyperparameters_literal: str
+    chunk: int
+    signature: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    hyperparameters_tuple: str
+    parts: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """The context of a template that has no holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumpyBackend:
+    """Prints one module that takes float32 and float64 arrays alike."""
+
+    name: str = "numpy"
+    dtypes: frozenset[DType] = frozenset(DType)
+
+    def render(self, heading: Heading, kernels: Iterable[Kernel]) -> tuple[SourceFile, ...]:
+        """Return the module; all kernels of a rule differ in their type only."""
+        kernel = next(iter(kernels))
+        text = render("numpy/module.py.jinja", _module(heading, kernel))
+        return (SourceFile(f"numpy/{heading.identifier}.py", text),)
+
+
+def _module(heading: Heading, kernel: Kernel) -> _Module:
+    update = _update(kernel)
+    parts = [render("numpy/update.py.jinja", update)]
+    helpers = ["numpy/checks.py.jinja", "numpy/arrays.py.jinja"]
+    if kernel.reductions:
+        helpers.insert(0, "numpy/sums.py.jinja")
+    if any("_ipow(" in line for line in update.host):
+        helpers.insert(0, "numpy/powers.py.jinja")
+    parts += [render(template, _Nothing()) for template in helpers]
+    defaults = tuple(f"{a.name}={float(a.default)!r}" for a in kernel.arguments)
+    names = [a.name for a in kernel.arguments]
+    states = [(b.name, b.initial) for b in kernel.buffers if b.role == "state"]
+    scalar_states = [(s.name, s.initial) for s in kernel.scalar_states]
+    docs = [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
+    docs.append("")
+    docs += [line for source in heading.sources for line in comment(source, "Source:")]
+    return _Module(
+        heading=heading,
+        docs=tuple(docs),
+        states_literal=repr({name: float(value) for name, value in states}).replace("'", '"'),
+        scalar_states_literal=repr({n: float(v) for n, v in scalar_states}).replace("'", '"'),
+        hyperparameters_literal=repr(tuple(names)).replace("'", '"'),
+        chunk=CHUNK,
+        signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
+        arguments=kernel.arguments,
+        hyperparameters_tuple=f"({', '.join(names)}{',' if len(names) == 1 else ''})",
+        parts="\n\n".join(parts),
+    )
+
+
+def _update(kernel: Kernel) -> _Update:
+    arrays = frozenset(b.name for b in kernel.buffers)
+    printed = {
+        index: StagePrinter(stage, arrays).print()
+        for index, stage in enumerate(kernel.stages)
+        if isinstance(stage, Elementwise)
+    }
+    host = ScalarPrinter(repr)
+    lines = [line for a in kernel.host for line in host.assign(a)]
+    if "numel" in kernel.scalars or any("numel" in line for line in lines):
+        lines.insert(0, "numel = np.float64(param.size)")
+    return _Update(
+        names=", ".join(a.name for a in kernel.arguments),
+        states=tuple(b.name for b in kernel.buffers if b.role == "state"),
+        scalar_states=tuple(s.name for s in kernel.scalar_states),
+        host=tuple(lines),
+        scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
+        run=tuple(_run(kernel)),
+        blocks=tuple(_block(kernel, index, printed[index]) for index in sorted(printed)),
+        rows=max(p.rows for p in printed.values()),
+        masks=max(p.masks for p in printed.values()),
+        chunk_rows="_CHUNK" if kernel.reductions else "0",
+    )
+
+
+def _arrays(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
+    """Return the arrays that a stage touches, in the order of the signature."""
+    return tuple(b.name for b in kernel.buffers if b.name in {*stage.loads, *stage.stores})
+
+
+def _scalars(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
+    """Return the scalars that a stage reads, in order of first use."""
+    alone = Kernel(kernel.name, kernel.arithmetic, kernel.buffers, (), (), (), (stage,))
+    return alone.scalars
+
+
+def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
+    stage = kernel.stages[index]
+    assert isinstance(stage, Elementwise)
+    text = "\n".join(printed.lines)
+    arrays = _arrays(kernel, stage)
+    rows = [f"row{i}" for i in range(printed.rows) if f"row{i}" in text]
+    masks = [f"mask{i}" for i in range(printed.masks) if f"mask{i}" in text]
+    lines = [f"count = {arrays[0]}.size"] if rows or masks else []
+    lines += [f"{name} = work.rows[{name[3:]}, :count]" for name in rows]
+    lines += [f"{name} = work.masks[{name[4:]}, :count]" for name in masks]
+    lines += printed.lines
+    sums = [r.target for r in stage.reductions]
+    if sums:
+        lines.append(f"return {', '.join(sums)}")
+    parameters = (*arrays, *_scalars(kernel, stage), "work")
+    return _Block(
+        signature=call(f"def _stage{index + 1}(", parameters, "):"),
+        doc="Update one block of elements" + (" and return its part of the sums" if sums else ""),
+        lines=tuple(lines),
+    )
+
+
+def _run(kernel: Kernel) -> list[str]:
+    """Return the statements that run the stages of one tensor, block by block."""
+    lines: list[str] = []
+    tensor = ScalarPrinter(lambda value: f"kind({value!r})")
+    for index, stage in enumerate(kernel.stages):
+        if isinstance(stage, Scalars):
+            for assign in stage.body:
+                lines += comment(assign.formula, "#", indent=4) if assign.formula else ()
+                lines += tensor.assign(assign)
+            continue
+        blocks = tuple(f"{name}[block]" for name in _arrays(kernel, stage))
+        arguments = (*blocks, *_scalars(kernel, stage), "work")
+        sums = [r.target for r in stage.reductions]
+        lines += [f"{name} = []" for name in sums]
+        lines.append("for block in blocks:")
+        result = "".join(f"{name}_chunk, " for name in sums).removesuffix(", ")
+        head = f"{result} = _stage{index + 1}(" if sums else f"_stage{index + 1}("
+        lines += [f"    {line}" for line in call(head, arguments, indent=8)]
+        lines += [f"    {name}.append({name}_chunk)" for name in sums]
+        lines += [f"{name} = _tree_sum({name}, kind)" for name in sums]
+    return lines
