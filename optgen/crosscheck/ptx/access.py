@@ -142,10 +142,10 @@ def _locate(
         raise _nowhere(frame, access, space, int(address[0]))
     if int(address.min()) < buffer.start or int(address.max()) + size > buffer.stop:
         outside = (address < buffer.start) | (address + size > buffer.stop)
-        what = f"an access outside the {buffer.stop - buffer.start} bytes of"
+        what = f"an access outside the {buffer.stop - buffer.start} bytes"
         raise _fault(OutOfBounds, what, frame, access, buffer, address, outside)
     if size > 1 and (wrong := address & (size - 1)).any():
-        what = f"an access of {size} bytes that is not aligned to {size} bytes"
+        what = f"an access of {size} bytes that is not aligned to {size}"
         raise _fault(Misaligned, what, frame, access, buffer, address, wrong != 0)
     rows = (address - (buffer.start - buffer.skip)) >> (size.bit_length() - 1)
     if space.bank is not None:
@@ -184,7 +184,7 @@ def _check_valid(
     known = buffer.valid.view(access.dtype).reshape(-1, access.vector)[rows]
     missing = (known != np.iinfo(access.dtype).max).any(axis=1)
     if missing.any():
-        what = "a read of memory that nothing has written,"
+        what = "a read of what nothing has written"
         raise _fault(UninitialisedRead, what, frame, access, buffer, address, missing)
 
 
@@ -212,7 +212,7 @@ def _fault(
     position = 0 if wrong is None else int(np.nonzero(wrong)[0][0])
     more = 0 if wrong is None else int(np.count_nonzero(wrong)) - 1
     return kind(
-        f"{what} '{buffer.name}': {_who(frame, position)} accesses "
+        f"{what} in '{buffer.name}': {_who(frame, position)} accesses "
         f"{_place(buffer, int(address[position]))}" + (f", and {more} more do" if more else ""),
         where=where(access.instruction),
     )
