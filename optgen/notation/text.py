@@ -23,7 +23,7 @@ from optgen.arithmetic import (
 from optgen.order import Order
 from optgen.spec import Let, OptimizerSpec
 
-_ATOM, _POWER, _PRODUCT, _SUM, _RELATION, _CHOICE = range(6)
+_ATOM, _POWER, _PRODUCT, _SUM, _RELATION, _LOGIC, _CHOICE = range(7)
 
 
 def rule_lines(spec: OptimizerSpec) -> tuple[str, ...]:
@@ -126,10 +126,10 @@ class _Printer:
         if node.operator == "Not":
             return f"not {self.at(node.args[0], _ATOM)}", _RELATION
         word = f" {node.operator.lower()} "
-        return word.join(self.at(a, _RELATION) for a in node.args), _RELATION + 0
+        return word.join(self.at(a, _RELATION) for a in node.args), _LOGIC
 
     def _choice(self, node: Choice) -> tuple[str, int]:
         text = self.at(node.branches[-1][0], _SUM)
         for value, condition in reversed(node.branches[:-1]):
-            text = f"{self.at(value, _SUM)} if {self.at(condition, _RELATION)} else {text}"
+            text = f"{self.at(value, _SUM)} if {self.at(condition, _LOGIC)} else {text}"
         return text, _CHOICE

@@ -1,0 +1,251 @@
+"""`compare`, `verify`, `build`, `new` and `doctor`: what they ask for and how they end."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+import optgen as package
+from optgen.cli import levels
+from optgen.cli.levels import Check, LevelReport, VerifyReport
+from optgen.errors import BackendUnavailable
+
+
+def put_module(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:
+    monkeypatch.setitem(sys.modules, f"optgen.{name}", module)
+    monkeypatch.setattr(package, name, module, raising=False)
+
+
+# compare
+
+
+@dataclass
+class Decider:
+    """A stand-in for optgen.verify."""
+
+    verdict: str = "equal"
+    asked: list[Any] = field(default_factory=list)
+
+    def compare(self, left: Any, right: Any, **options: Any) -> Any:
+        self.asked.append((left.name, right.name, options))
+        return SimpleNamespace(verdict=self.verdict, to_json=lambda: {"verdict": self.verdict})
+
+    def explain(self, comparison: Any) -> str:
+        return f"they are {comparison.verdict}"
+
+
+@pytest.mark.parametrize("verdict", ["equal", "different", "unknown"])
+def test_every_verdict_is_an_answer(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    decider = Decider(verdict)
+    put_module(monkeypatch, "verify", decider)
+    result = optgen("compare", "adam+l2", "adamw")
+    assert (result.exit_code, result.out, result.err) == (0, f"they are {verdict}\n", "")
+    assert optgen("compare", "adam", "adamw", "--json").document == {"verdict": verdict}
+    assert [(left, right) for left, right, _ in decider.asked] == [
+        ("adam_l2", "adamw"),
+        ("adam", "adamw"),
+    ]
+
+
+def test_compare_hands_on_its_options(optgen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    decider = Decider()
+    put_module(monkeypatch, "verify", decider)
+    given = ("--given", "beta2=beta1", "--given", "right.weight_decay=0")
+    optgen("compare", "adam", "adamw", *given, "--steps", "5", "--timeout", "2.5")
+    assert decider.asked[0][2] == {
+        "given": ("beta2=beta1", "right.weight_decay=0"),
+        "steps": 5,
+        "timeout": 2.5,
+    }
+
+
+@pytest.mark.parametrize("wrong", [("--steps", "0"), ("--timeout", "0"), ("--steps", "many")])
+def test_compare_refuses_numbers_without_sense(optgen: Any, wrong: tuple[str, str]) -> None:
+    assert optgen("compare", "adam", "adamw", *wrong).exit_code == 2
+
+
+# verify
+
+
+def put_runner(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
+    def missing(request: levels.VerifyRequest) -> tuple[Check, ...]:
+        raise BackendUnavailable("no CUDA compiler", fix="pip install it")
+
+    runners = {"algebra": lambda request: checks, "compile": missing}
+    monkeypatch.setattr(levels, "RUNNERS", MappingProxyType(runners))
+
+
+def test_verify_counts_and_says_what_did_not_run(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_runner(monkeypatch, Check("adam", "passed", "equals itself"))
+    result = optgen("verify")
+    assert (result.exit_code, result.err) == (0, "")
+    assert "algebra: 1 of 1 passed\n" in result.out
+    assert "compile: not run: no CUDA compiler: pip install it\n" in result.out
+    assert "gpu: not run: not part of this version of optgen\n" in result.out
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unknown"])
+def test_verify_ends_with_1_if_a_check_did_not_pass(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, outcome: Any
+) -> None:
+    put_runner(monkeypatch, Check("adam", "passed"), Check("lion", outcome, "because"))
+    result = optgen("verify", "--level", "algebra")
+    assert result.exit_code == 1
+    assert "algebra: 1 of 2 passed\n" in result.out
+    assert "compile" not in result.out
+    document = optgen("verify", "--level", "algebra", "--json").document
+    assert document["exit_code"] == 1
+    assert document["levels"][0]["checks"][1] == {
+        "subject": "lion",
+        "outcome": outcome,
+        "detail": "because",
+    }
+
+
+def test_a_level_that_was_asked_for_and_cannot_run_is_no_success(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_runner(monkeypatch, Check("adam", "passed"))
+    assert optgen("verify", "--level", "compile").exit_code == 2
+    assert optgen("verify", "--level", "gpu", "--level", "algebra").exit_code == 2
+    assert optgen("verify", "--level", "algebra").exit_code == 0
+    assert optgen("verify", "--level", "everything").exit_code == 2
+
+
+def test_a_failed_check_outweighs_a_missing_tool() -> None:
+    reports = (LevelReport("algebra", (Check("adam", "failed"),)), LevelReport("gpu", off="none"))
+    assert VerifyReport(reports, ("gpu",)).exit_code == 1
+
+
+# build
+
+
+@dataclass(frozen=True)
+class Request:
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    archs: tuple[str, ...]
+    out: Path
+    specs: tuple[Path, ...]
+    check: bool
+    jobs: int
+
+
+@dataclass
+class Pipeline:
+    """A stand-in for optgen.pipeline."""
+
+    exit_code: int = 0
+    asked: list[Request] = field(default_factory=list)
+    BuildRequest: type = Request
+
+    def run_build(self, request: Request) -> Any:
+        self.asked.append(request)
+        return SimpleNamespace(
+            table=lambda: (("rule", "numpy"), [("adam", "written")]),
+            summary=("1 rule",),
+            exit_code=self.exit_code,
+            to_json=lambda: {"rules": ["adam"]},
+        )
+
+
+def test_build_builds_everything_by_default(optgen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline()
+    put_module(monkeypatch, "pipeline", pipeline)
+    result = optgen("build")
+    assert (result.exit_code, result.err) == (0, "")
+    assert result.out == "rule  numpy\nadam  written\n1 rule\n"
+    (request,) = pipeline.asked
+    assert request.jobs >= 1
+    assert request == Request(
+        names=(),
+        targets=("numpy", "cuda"),
+        dtypes=("float32", "float64"),
+        archs=(),
+        out=Path("generated"),
+        specs=(),
+        check=False,
+        jobs=request.jobs,
+    )
+
+
+def test_build_hands_on_its_options(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(exit_code=1)
+    put_module(monkeypatch, "pipeline", pipeline)
+    options = "--target cuda --target cuda --dtype float64 --arch sm_80 --arch sm_90a --check"
+    where = ("--out", tmp_path / "out", "--specs", tmp_path, "--jobs", "3", "--json")
+    result = optgen("build", "adam", "lion", *options.split(), *where)
+    assert (result.exit_code, result.document) == (1, {"rules": ["adam"]})
+    assert pipeline.asked == [
+        Request(
+            names=("adam", "lion"),
+            targets=("cuda",),
+            dtypes=("float64",),
+            archs=("sm_80", "sm_90a"),
+            out=tmp_path / "out",
+            specs=(tmp_path,),
+            check=True,
+            jobs=3,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--arch", "80"), ("--target", "opencl"), ("--dtype", "float"), ("--jobs", "0")],
+)
+def test_build_refuses_what_it_does_not_know(optgen: Any, wrong: tuple[str, str]) -> None:
+    assert optgen("build", *wrong).exit_code == 2
+
+
+def test_asking_for_a_build_imports_nothing_heavy() -> None:
+    assert "sympy" not in Path(sys.modules["optgen.cli.build"].__file__ or "").read_text("utf-8")
+
+
+# new and doctor
+
+
+def test_new_says_what_comes_next(
+    optgen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = optgen("new", "mine")
+    assert (result.exit_code, result.err) == (0, "")
+    assert result.out.startswith("wrote specs/mine.py: ")
+    assert "\n  optgen build mine --specs specs\n" in result.out
+    assert result.out.endswith('  [tool.optgen]\n  specs = ["specs"]\n')
+    assert optgen("show", "mine", "--specs", "specs").exit_code == 0
+    again = optgen("new", "mine")
+    assert (again.exit_code, again.out) == (2, "")
+    assert "is not overwritten" in again.err
+
+
+def test_new_as_json(optgen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[tool.optgen]\nspecs = ["rules"]\n', encoding="utf-8")
+    Path("rules").mkdir()
+    assert optgen("new", "mine", "--specs", "rules", "--json").document == {
+        "path": "rules/mine.py",
+        "next": ["optgen show mine", "optgen compare mine momentum", "optgen build mine"],
+        "setting": [],
+    }
+    assert optgen("show", "mine").exit_code == 0
+
+
+def test_doctor_lists_tools_and_levels(optgen: Any) -> None:
+    result = optgen("doctor")
+    assert (result.exit_code, result.err) == (0, "")
+    assert "\nsympy " in result.out
+    assert "\nalgebra  can run" in result.out
+    document = optgen("doctor", "--json").document
+    assert {level["name"]: level["can_run"] for level in document["levels"]}["algebra"] is True
