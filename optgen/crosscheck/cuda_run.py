@@ -1,0 +1,75 @@
+"""Runs compiled CUDA on the CPU: the PTX of a rule, through the executor, launch by launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optgen.backends.abi import BLOCK, Abi, chunks
+from optgen.crosscheck.inputs import Case
+from optgen.crosscheck.ptx import Buffer, Memory, Module, Stats, launch
+from optgen.ir import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class CudaRun:
+    """What a run left behind.
+
+    Attributes:
+        arrays: All buffers after the step.
+        stats: One per launch.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    stats: tuple[Stats, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes read from and written to global memory, all launches together."""
+        moved = [t for s in self.stats for t in (*s.loads.values(), *s.stores.values())]
+        return sum(t.bytes for t in moved)
+
+
+def run_ptx(
+    module: Module,
+    kernel: Kernel,
+    called: Abi,
+    arrays: Mapping[str, NDArray[Any]],
+    scalars: Mapping[str, Any],
+    case: Case,
+) -> CudaRun:
+    """Run every launch of a rule, in order, on fresh memory.
+
+    Raises:
+        PtxFault: The kernel reads or writes where it must not, races, or hangs.
+        PtxUnsupported: The compiler emitted what the executor does not know.
+    """
+    dtype = np.dtype(kernel.arithmetic.value)
+    memory = Memory()
+    held = {}
+    for index, buffer in enumerate(kernel.buffers):
+        # Each pointer is off by another number of elements, so that none hides another.
+        off = (1 + index) * dtype.itemsize if case.misaligned else 0
+        held[buffer.name] = memory.alloc(
+            arrays[buffer.name], buffer.name, writable=buffer.writable, misalign=off
+        )
+    # What no kernel has written must not be read: the contents are not initialised.
+    for name, count in (
+        ("partials", called.partials * chunks(case.n)),
+        ("scalars", called.scalars),
+    ):
+        held[name] = memory.alloc(np.zeros(count, dtype), name, initialised=False)
+    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes()
+    stats = []
+    for item in called.launches:
+        given: dict[str, Buffer | bytes | int] = {"args": struct, "n": case.n, **held}
+        args = [given[name] for name in item.parameters]
+        grid = 1 if item.grid == "one" else case.grid
+        entry = module.entries[item.entry]
+        stats.append(launch(entry, grid=grid, block=BLOCK, args=args, memory=memory))
+    results = {b.name: held[b.name].read() for b in kernel.buffers}
+    return CudaRun(results, tuple(stats))

@@ -1,0 +1,157 @@
+"""Runs the IR itself on NumPy values: what the bits of every backend must be.
+
+`host_values` runs the host program in float64; `run_stages` runs the stages in
+the arithmetic type, sums in the fixed tree. Nothing here is generated code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optgen.errors import InternalError
+from optgen.ir import CHUNK, LANES, Elementwise, Expr, Kernel, Literal, Operation, Ref
+
+Array = NDArray[Any]
+Value = Any  # an array, or a NumPy scalar
+
+
+def _ipow(base: np.float64, exponent: float) -> np.float64:
+    """Return base**exponent, low bit of the exponent first."""
+    count = int(exponent)
+    if count < 0:
+        return np.float64(1.0) / _ipow(base, -count)
+    result = np.float64(1.0)
+    for bit in range(count.bit_length()):
+        if count >> bit & 1:
+            result = result * base
+        base = base * base
+    return result
+
+
+def _select(mask: Value, yes: Value, no: Value) -> Value:
+    return np.where(mask, yes, no) if np.ndim(mask) else (yes if mask else no)
+
+
+MEANINGS: Mapping[str, Callable[..., Value]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "sqrt": np.sqrt,
+    "neg": np.negative,
+    "abs": np.abs,
+    "sign": np.sign,
+    "max": lambda a, b: np.add(np.maximum(a, b), 0.0, dtype=np.result_type(a, b)),
+    "min": lambda a, b: np.add(np.minimum(a, b), 0.0, dtype=np.result_type(a, b)),
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "select": _select,
+    "ipow": _ipow,
+    "pow": np.power,
+}
+
+
+def evaluate(expr: Expr, names: Mapping[str, Value], dtype: np.dtype[Any]) -> Value:
+    """Return the value of an expression in the type `dtype`."""
+    match expr:
+        case Ref(name):
+            return names[name]
+        case Literal(value):
+            return dtype.type(np.float64(float(value)))
+        case Operation(name, operands):
+            values = [evaluate(o, names, dtype) for o in operands]
+            return MEANINGS[name](*values)
+    raise InternalError(f"not an expression: {expr}")
+
+
+def host_values(
+    kernel: Kernel,
+    hyperparameters: Mapping[str, float],
+    step: int,
+    scalar_states: Mapping[str, float],
+    numel: int,
+) -> dict[str, np.float64]:
+    """Return every value of the host program, and new scalar states, in float64.
+
+    Args:
+        kernel: The kernel.
+        hyperparameters: One value per argument.
+        step: Number of this update, 1 for the first.
+        scalar_states: Scalar states before the step.
+        numel: Elements of the tensor.
+    """
+    names: dict[str, Value] = {"step": np.float64(step), "numel": np.float64(numel)}
+    names |= {name: np.float64(value) for name, value in hyperparameters.items()}
+    names |= {name: np.float64(value) for name, value in scalar_states.items()}
+    with np.errstate(all="ignore"):
+        for assign in kernel.host:
+            names[assign.target] = np.float64(evaluate(assign.value, names, np.dtype(np.float64)))
+    return names
+
+
+def kernel_scalars(kernel: Kernel, host: Mapping[str, np.float64]) -> dict[str, Value]:
+    """Return the host values that stages read, rounded once to the arithmetic type."""
+    kind = np.dtype(kernel.arithmetic.value).type
+    with np.errstate(all="ignore"):
+        return {name: kind(host[name]) for name in kernel.scalars}
+
+
+def run_stages(
+    kernel: Kernel, arrays: Mapping[str, Array], scalars: Mapping[str, Value]
+) -> dict[str, Array]:
+    """Return all buffers after one step; the given arrays are not changed.
+
+    Args:
+        kernel: The kernel.
+        arrays: One 1-d array per buffer, of the arithmetic type.
+        scalars: What `kernel_scalars` returns.
+    """
+    dtype = np.dtype(kernel.arithmetic.value)
+    names: dict[str, Value] = {**scalars, **{n: a.copy() for n, a in arrays.items()}}
+    with np.errstate(all="ignore"):
+        for stage in kernel.stages:
+            for assign in stage.body:
+                value = evaluate(assign.value, names, dtype)
+                if isinstance(stage, Elementwise) and np.ndim(value) == 0:
+                    value = np.full(arrays["param"].shape, value, dtype)
+                names[assign.target] = value
+            if isinstance(stage, Elementwise):
+                for reduction in stage.reductions:
+                    terms = evaluate(reduction.value, names, dtype)
+                    names[reduction.target] = tree_sum(terms)
+    return {buffer.name: names[buffer.name] for buffer in kernel.buffers}
+
+
+def tree_sum(terms: Array) -> Value:
+    """Return the sum of a 1-d array in the one fixed tree of `optgen.ir`."""
+    chunks = max(1, -(-terms.size // CHUNK))
+    padded = np.zeros(chunks * CHUNK, terms.dtype)
+    padded[: terms.size] = terms
+    rows = padded.reshape(chunks, CHUNK // LANES, LANES)
+    lanes = rows[:, 0].copy()
+    for row in range(1, CHUNK // LANES):
+        lanes = lanes + rows[:, row]
+    sums = _halve(lanes.T)
+    width = 1 << (chunks - 1).bit_length()
+    wide = np.zeros(width, terms.dtype)
+    wide[:chunks] = sums
+    return _halve(wide)
+
+
+def _halve(lanes: Array) -> Value:
+    """Add the upper half along the first axis to the lower, until one is left."""
+    while lanes.shape[0] > 1:
+        half = lanes.shape[0] // 2
+        lanes = lanes[:half] + lanes[half:]
+    return lanes[0]

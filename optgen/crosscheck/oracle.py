@@ -1,0 +1,74 @@
+"""The rule itself at 50 digits: what a step should give, straight from the spec.
+
+Nothing of lowering, the IR or a backend is used: sympy turns each right-hand
+side into mpmath arithmetic, and the rule is read line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mpmath
+import sympy
+
+from optgen.spec import OptimizerSpec
+from optgen.symbols import REDUCTIONS, norm
+
+DIGITS = 50
+
+Column = list[Any]  # one mpf per element, or a single mpf
+
+
+def oracle_step(
+    spec: OptimizerSpec,
+    values: Mapping[str, Sequence[float] | float],
+    hyperparameters: Mapping[str, float],
+    step: int,
+) -> dict[str, Column]:
+    """Return the parameter and all states after one step, at `DIGITS` digits.
+
+    Args:
+        spec: The rule.
+        values: `param`, `grad` and every state: a list with one float per element, or
+            a float for a scalar state.
+        hyperparameters: One float each.
+        step: Number of the update.
+    """
+    with mpmath.workdps(DIGITS):
+        known: dict[str, Any] = {"step": mpmath.mpf(step)}
+        known |= {name: mpmath.mpf(value) for name, value in hyperparameters.items()}
+        for name, value in values.items():
+            scalar = isinstance(value, int | float)
+            known[name] = mpmath.mpf(value) if scalar else [mpmath.mpf(v) for v in value]  # type: ignore[union-attr]
+        for assignment in spec.rule:
+            known[assignment.name] = _evaluate(assignment.value, known)
+        return {name: known[name] for name in values if name != "grad"}
+
+
+def _evaluate(value: sympy.Expr, known: Mapping[str, Any]) -> Any:
+    """Return the value of one right-hand side: a column if it reads one, else a number."""
+    extra: dict[sympy.Symbol, Any] = {}
+    for call in sorted(value.atoms(*REDUCTIONS), key=str):
+        symbol = sympy.Dummy()
+        extra[symbol] = _reduce(call, known)
+        value = value.xreplace({call: symbol})
+    symbols = sorted(value.free_symbols - set(extra), key=str)
+    function = sympy.lambdify([*symbols, *extra], value, modules="mpmath")
+    columns = [known[s.name] for s in symbols]
+    lengths = {len(c) for c in columns if isinstance(c, list)}
+    if not lengths:
+        return mpmath.mpf(function(*columns, *extra.values()))
+    return [
+        mpmath.mpf(
+            function(*(c[i] if isinstance(c, list) else c for c in columns), *extra.values())
+        )
+        for i in range(lengths.pop())
+    ]
+
+
+def _reduce(call: sympy.Expr, known: Mapping[str, Any]) -> Any:
+    column = known[call.args[0].name]
+    if isinstance(call, norm):
+        return mpmath.sqrt(mpmath.fsum(x * x for x in column))
+    return mpmath.fsum(column) / len(column)
