@@ -143,9 +143,25 @@ def arrange(expr: sympy.Basic) -> Node:
     for kinds, reader in _READERS:
         if isinstance(expr, kinds):
             return reader(expr)
-    name = expr.func.__name__ if getattr(expr, "args", ()) else str(expr)
-    raise SpecError(
-        f"unsupported function '{name}' in '{expr}'",
+    raise _unsupported(expr)
+
+
+def _unsupported(expr: sympy.Basic) -> SpecError:
+    if expr in (sympy.nan, sympy.zoo):
+        return SpecError("a division by the constant 0", fix="mend the divisor")
+    if expr in (sympy.oo, -sympy.oo):
+        return SpecError("the constant infinity", fix="write the number that is meant")
+    if expr == sympy.I:
+        return SpecError(
+            "the square root of a negative constant", fix="mend what is under the root"
+        )
+    if isinstance(expr, sympy.NumberSymbol):
+        return SpecError(
+            f"the constant '{expr}' is not rational",
+            fix='write as many digits as are meant, for example Rational("3.14159265358979")',
+        )
+    return SpecError(
+        f"unsupported function '{expr.func.__name__}' in '{expr}'",
         fix="rules may use + - * / **, sqrt, Piecewise, " + ", ".join(FUNCTIONS),
     )
 
@@ -156,8 +172,8 @@ def _number(expr: sympy.Rational) -> Node:
 
 def _float(expr: sympy.Float) -> Node:
     raise SpecError(
-        f"the constant {expr} is a rounded binary number",
-        fix=f'write it exactly, for example Rational("{expr!s}")',
+        f"the constant {abs(float(expr))!r} is a rounded binary number",
+        fix=f'write it exactly, for example Rational("{abs(float(expr))!r}")',
     )
 
 
@@ -200,10 +216,7 @@ def _power(expr: sympy.Pow) -> Node:
 
 def _call(expr: sympy.Function) -> Node:
     if expr.func.__name__ not in FUNCTIONS:
-        raise SpecError(
-            f"unsupported function '{expr.func.__name__}' in '{expr}'",
-            fix="rules may use + - * / **, sqrt, Piecewise, " + ", ".join(FUNCTIONS),
-        )
+        raise _unsupported(expr)
     args = [arrange(a) for a in expr.args]
     commutes = isinstance(expr, sympy.Max | sympy.Min)
     return Call(expr.func.__name__, ordered(args) if commutes else tuple(args))
@@ -215,7 +228,15 @@ def _piecewise(expr: sympy.Piecewise) -> Node:
             f"'{expr}' has no value when none of its conditions holds",
             fix="end it with a branch (value, True)",
         )
-    return Choice(tuple((arrange(b.expr), arrange(b.cond)) for b in expr.args))
+    return Choice(tuple((arrange(b.expr), _condition(b.cond)) for b in expr.args))
+
+
+def _condition(expr: sympy.Basic) -> Node:
+    if isinstance(expr, sympy.Symbol):
+        raise SpecError(
+            f"'{expr}' is a number, not a condition", fix=f"compare it, for example {expr} > 0"
+        )
+    return arrange(expr)
 
 
 _OPERATORS = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -226,7 +247,7 @@ def _relation(expr: Relational) -> Node:
 
 
 def _logic(expr: sympy.Basic) -> Node:
-    return Logic(expr.func.__name__, ordered(arrange(a) for a in expr.args))
+    return Logic(expr.func.__name__, ordered(_condition(a) for a in expr.args))
 
 
 _READERS: tuple[tuple[tuple[type, ...], Callable[..., Node]], ...] = (

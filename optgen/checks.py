@@ -12,7 +12,9 @@ import sympy
 from optgen.arithmetic import arrange
 from optgen.assignment import Let, Set
 from optgen.errors import Location, SpecError, nearest
+from optgen.roles import roles
 from optgen.symbols import REDUCTIONS, grad, param, step
+from optgen.symbols import symbol as make
 
 if TYPE_CHECKING:
     from optgen.assignment import Assignment
@@ -33,10 +35,15 @@ _CUDA_WORDS = frozenset(
 )
 _GENERATED_WORDS = frozenset(
     """aligned args block blocks chunk chunks count dtype element first grid half hyperparameters
-    index init kind lane lanes mask n np numel numpy part partials row scalars start state stop
-    stride tensor total unknown vectors work""".split()
+    index init kind lane lanes map mask n np numel numpy part partials range result row scalars
+    slice slot start state stop stride tensor tensors total unknown value vectors width work""".split()
 )
 """Names that generated code uses for itself."""
+_FUNCTION_WORDS = frozenset(
+    """abs copysign exp fabs fabsf fmax fmaxf fmin fminf isnan log max mean min norm pow powf round
+    sign sqrt sqrtf""".split()
+)
+"""Functions of the C library and of the notation of rules."""
 
 
 def reserved(name: str) -> str:
@@ -47,7 +54,10 @@ def reserved(name: str) -> str:
         return "C"
     if name in _CUDA_WORDS:
         return "CUDA"
-    return "generated code" if name in _GENERATED_WORDS else ""
+    if name in _FUNCTION_WORDS:
+        return "mathematics"
+    workspace = re.fullmatch(r"(row|mask)\d+", name)
+    return "generated code" if workspace or name in _GENERATED_WORDS else ""
 
 
 def check_spec(spec: OptimizerSpec) -> None:
@@ -57,7 +67,9 @@ def check_spec(spec: OptimizerSpec) -> None:
     for index, assignment in enumerate(spec.rule):
         _check_value(spec, index, assignment)
     _check_order(spec)
+    _check_query(spec)
     _check_use(spec)
+    roles(spec)
 
 
 def _place(spec: OptimizerSpec, index: int) -> str:
@@ -124,10 +136,17 @@ def _check_symbols(spec: OptimizerSpec) -> None:
             raise SpecError(
                 f"'{name}' is a reserved word of {word}",
                 where=where,
-                fix=f"rename it, for example to '{name}_'" if word != "Python" else "rename it",
+                fix=f"rename it, for example to '{name}_'",
+            )
+        if symbol != make(name):
+            raise SpecError(
+                f"'{name}' is not the symbol of this name that other rules use",
+                where=where,
+                fix=f"make it with optgen.symbols.symbol('{name}')",
             )
     for index, assignment in enumerate(spec.rule):
-        for symbol in assignment.value.free_symbols | {assignment.target}:
+        symbols = assignment.value.free_symbols | {assignment.target}
+        for symbol in sorted(symbols, key=str):
             declared = known.get(symbol.name)
             if declared is not None and declared[0] != symbol:
                 raise SpecError(
@@ -142,20 +161,13 @@ def _check_value(spec: OptimizerSpec, index: int, assignment: Assignment) -> Non
         arrange(assignment.value)
     except SpecError as error:
         raise SpecError(error.what, where=_place(spec, index), fix=error.fix) from None
-    if not assignment.value.is_Boolean and assignment.value.has(sympy.nan, sympy.zoo, sympy.oo):
-        raise SpecError(
-            f"'{assignment.name}' is not a finite expression: {assignment.value}",
-            where=_place(spec, index),
-            fix="a division by the constant 0 stands in it",
-        )
-    if assignment.value.has(*REDUCTIONS):
-        for call in assignment.value.atoms(*REDUCTIONS):
-            if not call.args[0].is_Symbol:
-                raise SpecError(
-                    f"'{call}' reduces an expression without a name",
-                    where=_place(spec, index),
-                    fix="name the reduced value with a Let first",
-                )
+    for call in sorted(assignment.value.atoms(*REDUCTIONS), key=str):
+        if not call.args[0].is_Symbol:
+            raise SpecError(
+                f"'{call}' reduces an expression without a name",
+                where=_place(spec, index),
+                fix="name the reduced value with a Let first",
+            )
 
 
 def _check_order(spec: OptimizerSpec) -> None:
@@ -192,11 +204,20 @@ def _check_order(spec: OptimizerSpec) -> None:
         written.add(assignment.target)
 
 
+def _check_query(spec: OptimizerSpec) -> None:
+    """The gradient is taken at a point that is known before the step."""
+    known = {symbol for symbol, role, _ in _declared(spec) if role != "a Let"} - {grad}
+    for symbol in sorted(spec.query.free_symbols - known, key=str):
+        raise SpecError(
+            f"the query reads '{symbol}', which has no value before the step",
+            where=spec.location,
+            fix="write it with param, states, step and hyperparameters",
+        )
+
+
 def _check_use(spec: OptimizerSpec) -> None:
     written = {a.target for a in spec.rule if isinstance(a, Set)}
-    read = (
-        frozenset().union(*(a.value.free_symbols for a in spec.rule)) if spec.rule else frozenset()
-    )
+    read = frozenset().union(spec.query.free_symbols, *(a.value.free_symbols for a in spec.rule))
     if param not in written:
         raise SpecError(
             f"rule '{spec.name}' never writes the parameter",

@@ -28,8 +28,12 @@ class Domain:
     integer: bool = False
 
     def __post_init__(self) -> None:
-        if self.low is not None and self.high is not None and self.low > self.high:
+        if self.low is None or self.high is None:
+            return
+        if self.low > self.high:
             raise ValueError(f"the interval {self} is empty: its ends are the wrong way round")
+        if self.low == self.high and (self.low_open or self.high_open):
+            raise ValueError(f"the interval {self} is empty: nothing lies between its ends")
 
     @classmethod
     def parse(cls, text: str) -> Domain:
@@ -40,13 +44,11 @@ class Domain:
         """
         match = _TEXT.fullmatch(text)
         if match is None:
-            raise ValueError(
-                f"'{text}' is not an interval; write for example '[0, 1)' or '(0, oo)'"
-            )
+            raise ValueError(f"'{text}' is not an interval")
         left, low, high, right, integer = match.groups()
         return cls(
-            low=None if low == "-oo" else Fraction(low),
-            high=None if high == "oo" else Fraction(high),
+            low=None if low == "-oo" else _end(low, text),
+            high=None if high == "oo" else _end(high, text),
             low_open=left == "(",
             high_open=right == ")",
             integer=integer is not None,
@@ -77,6 +79,13 @@ class Domain:
     def positive(self) -> bool:
         """Whether every value inside is above 0."""
         return self.low is not None and (self.low > 0 or (self.low == 0 and self.low_open))
+
+
+def _end(text: str, interval: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"'{interval}' is not an interval: '{text}' is no number") from None
 
 
 REAL = Domain()

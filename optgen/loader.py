@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import runpy
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ class Catalogue(Mapping[str, OptimizerSpec]):
         specs: The rules; no two may share a name or an identifier.
 
     Raises:
-        SpecError: Two rules share a name.
+        SpecError: Two rules share a name or an identifier.
     """
 
     def __init__(self, specs: Iterable[OptimizerSpec]) -> None:
@@ -29,12 +30,8 @@ class Catalogue(Mapping[str, OptimizerSpec]):
         for spec in specs:
             for name in dict.fromkeys((spec.name, spec.identifier, spec.full_name)):
                 other = taken.setdefault(name, spec)
-                if other is not spec:
-                    raise SpecError(
-                        f"two rules are called '{name}': here and at {other.location}",
-                        where=spec.location,
-                        fix="rename one of the two",
-                    )
+                if not _same(spec, other):
+                    raise _clash(name, spec, other)
             self._specs[spec.name] = spec
             self._aliases |= {spec.identifier: spec.name, spec.full_name: spec.name}
 
@@ -57,29 +54,53 @@ class Catalogue(Mapping[str, OptimizerSpec]):
         return len(self._specs)
 
 
+def _same(spec: OptimizerSpec, other: OptimizerSpec) -> bool:
+    """Whether two specs are one rule, loaded twice: a file may build on another file's rule."""
+    return spec is other or (spec.location == other.location and spec == other)
+
+
+def _clash(name: str, spec: OptimizerSpec, other: OptimizerSpec) -> SpecError:
+    called = (
+        f"two rules are called '{name}': here"
+        if name in (spec.name, spec.full_name) and name in (other.name, other.full_name)
+        else f"'{spec.name}' and '{other.name}' are both '{name}' in identifiers: here"
+    )
+    return SpecError(
+        f"{called} and at {other.location}", where=spec.location, fix="rename one of the two"
+    )
+
+
 def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
     """Run one spec file and return the rules at its top level, in order of declaration.
 
     Raises:
         SpecError: The file cannot be read, raises, exits, or declares no rule.
     """
+    if not path.is_file():
+        raise SpecError(f"there is no spec file '{path}'", fix="check the path")
+    linecache.checkcache(str(path))  # the written order is checked against the text as it is now
     try:
         namespace = runpy.run_path(str(path), run_name="<optgen spec>")
-    except OptgenError:
+    except OptgenError as error:
+        if error.where is None:
+            error.where = _last_line_in(path, error)
         raise
     except SyntaxError as error:
         where = Location(error.filename or str(path), error.lineno or 1)
         raise SpecError(
             f"this is not Python: {error.msg}", where=where, fix="mend the line"
         ) from error
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        if isinstance(error, KeyboardInterrupt) and error.__traceback__ is None:
-            raise
-        verb = "exits" if isinstance(error, SystemExit) else "raises"
+    except SystemExit as error:
         raise SpecError(
-            f"the spec file {verb} {type(error).__name__}: {error}",
+            "the spec file ends the process",
             where=_last_line_in(path, error),
-            fix="a spec file only declares; remove or mend the line",
+            fix="a spec file only declares; remove the line",
+        ) from error
+    except Exception as error:
+        raise SpecError(
+            f"the spec file raises {type(error).__name__}: {error}",
+            where=_last_line_in(path, error),
+            fix="mend the line",
         ) from error
     found = {id(v): v for v in namespace.values() if isinstance(v, OptimizerSpec)}
     for value in namespace.values():

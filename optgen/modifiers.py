@@ -11,6 +11,7 @@ from dataclasses import replace
 import sympy
 
 from optgen.arithmetic import arrange, names
+from optgen.assignment import caller
 from optgen.errors import SpecError
 from optgen.spec import Assignment, Hyperparameter, Let, OptimizerSpec, Reference, Set, StateBuffer
 from optgen.symbols import (
@@ -52,9 +53,9 @@ def l2(
         "l2",
         name,
         summary or f"{spec.summary.rstrip('.')}, with an L2 penalty in the loss.",
-        hyperparameters=(*spec.hyperparameters, _decay(default, "factor of the L2 penalty")),
+        hyperparameters=_with_decay(spec, default, "factor of the L2 penalty"),
         rule=(penalized, *(_rename(a, grad, regularized) for a in spec.rule)),
-        choices=(*spec.choices, ("decay", "l2")),
+        choices=_choose(spec, "decay", "l2"),
         references=references,
         notes=notes,
     )
@@ -77,12 +78,9 @@ def decoupled_decay(
         "decoupled_decay",
         name,
         summary or f"{spec.summary.rstrip('.')}, with decay applied to the parameter.",
-        hyperparameters=(
-            *spec.hyperparameters,
-            _decay(default, "decay per step is lr*weight_decay"),
-        ),
+        hyperparameters=_with_decay(spec, default, "decay per step is lr*weight_decay"),
         rule=(shrink, *spec.rule),
-        choices=(*spec.choices, ("decay", "decoupled, times lr, before the step")),
+        choices=_choose(spec, "decay", "decoupled, times lr, before the step"),
         references=references,
         notes=notes,
     )
@@ -101,7 +99,7 @@ def amsgrad(
     if not writes:
         raise SpecError(
             f"amsgrad needs a rule that writes exp_avg_sq, and '{spec.name}' does not",
-            where=spec.location,
+            where=caller(),
             fix="apply it to adam or to one of its relatives",
         )
     cut = writes[-1] + 1
@@ -115,14 +113,25 @@ def amsgrad(
         summary or f"{spec.summary.rstrip('.')}, with a second moment that never shrinks.",
         state=(*spec.state, state),
         rule=(*spec.rule[:cut], largest, *after),
-        choices=(*spec.choices, ("max", "before bias correction")),
+        choices=_choose(spec, "max", "before bias correction"),
         references=references,
         notes=notes,
     )
 
 
-def _decay(default: str, doc: str) -> Hyperparameter:
-    return Hyperparameter(weight_decay, default, "[0, oo)", doc)
+def _with_decay(spec: OptimizerSpec, default: str, doc: str) -> tuple[Hyperparameter, ...]:
+    if any(h.symbol == weight_decay for h in spec.hyperparameters):
+        raise SpecError(
+            f"'{spec.name}' has a weight_decay already",
+            where=caller(),
+            fix="apply l2 or decoupled_decay, and that once",
+        )
+    return (*spec.hyperparameters, Hyperparameter(weight_decay, default, "[0, oo)", doc))
+
+
+def _choose(spec: OptimizerSpec, axis: str, choice: str) -> tuple[tuple[str, str], ...]:
+    """Return the choices of a rule with one of them made anew, in its place."""
+    return tuple({**dict(spec.choices), axis: choice}.items())
 
 
 def _rename(assignment: Assignment, old: sympy.Symbol, new: sympy.Symbol) -> Assignment:
@@ -133,7 +142,7 @@ def _require(spec: OptimizerSpec, needed: sympy.Symbol, modifier: str) -> None:
     if not any(needed.name in names(arrange(a.value)) for a in spec.rule):
         raise SpecError(
             f"{modifier} needs a rule that uses '{needed}', and '{spec.name}' does not",
-            where=spec.location,
+            where=caller(),
             fix=f"declare {needed} as a hyperparameter of '{spec.name}'",
         )
 

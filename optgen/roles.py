@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from optgen.arithmetic import Call, Node, arrange, children, names
 from optgen.errors import SpecError
-from optgen.spec import OptimizerSpec
 from optgen.symbols import REDUCTIONS
+
+if TYPE_CHECKING:
+    from optgen.spec import OptimizerSpec
 
 _REDUCTION_NAMES = frozenset(r.__name__ for r in REDUCTIONS)
 

@@ -8,21 +8,17 @@ algorithm box.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from types import FrameType
 from typing import Literal
 
 import sympy
 
 from optgen import checks
-from optgen.assignment import Assignment, Let, Set
+from optgen.assignment import Assignment, Let, Set, caller
 from optgen.domains import NONNEGATIVE, REAL, STEP, Domain
 from optgen.errors import Location, SpecError
-from optgen.paths import PACKAGE
 from optgen.symbols import grad, param, step
 
 __all__ = [
@@ -38,25 +34,36 @@ __all__ = [
 Shape = Literal["param", "scalar"]
 
 
-def _caller() -> Location | None:
-    """Return the innermost place outside optgen and the standard library that makes this object."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        generated = file == "<string>" or file.endswith("dataclasses.py")
-        if not generated and not Path(file).is_relative_to(PACKAGE):
-            return Location(file, frame.f_lineno)
-        frame = frame.f_back
-    return None
-
-
 def _parse_domain(domain: Domain | str, where: Location | None) -> Domain:
     if isinstance(domain, Domain):
         return domain
     try:
         return Domain.parse(domain)
     except ValueError as error:
-        raise SpecError(str(error), where=where, fix="write '[0, 1)' or '(0, oo)'") from None
+        raise SpecError(
+            str(error), where=where, fix="write for example '[0, 1)' or '(0, oo)'"
+        ) from None
+
+
+def _check_symbol(symbol: object, where: Location | None) -> None:
+    if not isinstance(symbol, sympy.Symbol):
+        raise SpecError(
+            f"{symbol!r} is not a symbol",
+            where=where,
+            fix="import it from optgen.symbols, or make it with optgen.symbols.symbol('...')",
+        )
+
+
+def _exact(value: object, of: str, where: Location | None) -> Fraction:
+    """Return a number as it is written: a float would be the binary number next to it."""
+    try:
+        return Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise SpecError(
+            f"{of} is not a decimal number: {value!r}",
+            where=where,
+            fix="write it as text, for example '1e-3'",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +88,12 @@ class Hyperparameter:
     location: Location | None = None
 
     def __post_init__(self) -> None:
-        where = self.location or _caller()
+        where = self.location or caller()
         object.__setattr__(self, "location", where)
+        _check_symbol(self.symbol, where)
         domain = _parse_domain(self.domain, where)
         object.__setattr__(self, "domain", domain)
-        try:
-            # A float would be taken for the binary number next to what was meant.
-            default = Fraction(str(self.default))
-        except (ValueError, TypeError):
-            raise SpecError(
-                f"the default {self.default!r} of '{self.symbol}' is not a decimal number",
-                where=where,
-                fix="write it as text, for example '1e-3'",
-            ) from None
+        default = _exact(self.default, f"the default of '{self.symbol}'", where)
         object.__setattr__(self, "default", default)
         if default not in domain:
             raise SpecError(
@@ -129,11 +129,12 @@ class StateBuffer:
     location: Location | None = None
 
     def __post_init__(self) -> None:
-        where = self.location or _caller()
+        where = self.location or caller()
         object.__setattr__(self, "location", where)
+        _check_symbol(self.symbol, where)
         domain = _parse_domain(self.domain, where)
         object.__setattr__(self, "domain", domain)
-        initial = Fraction(self.initial)
+        initial = _exact(self.initial, f"the initial value of '{self.symbol}'", where)
         object.__setattr__(self, "initial", initial)
         if self.shape not in ("param", "scalar"):
             raise SpecError(
@@ -163,12 +164,50 @@ class Reference:
         url: Its address (https).
         year: Year of publication.
         where: Algorithm, section or equation number.
+
+    Raises:
+        SpecError: The address does not begin with `https://`.
     """
 
     title: str
     url: str
     year: int
     where: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith("https://"):
+            raise SpecError(
+                f"'{self.url}' is not the address of '{self.title}'",
+                where=caller(),
+                fix="give a link that begins with https://",
+            )
+
+
+def _check_parts(spec: OptimizerSpec) -> None:
+    """Every part is a tuple of what it should hold: parentheses without a comma make none."""
+    for name, kinds in (
+        ("rule", (Let, Set)),
+        ("hyperparameters", (Hyperparameter,)),
+        ("state", (StateBuffer,)),
+        ("inputs", (sympy.Symbol,)),
+        ("references", (Reference,)),
+        ("notes", (str,)),
+    ):
+        part = getattr(spec, name)
+        words = " and ".join(kind.__name__ for kind in kinds)
+        if not isinstance(part, tuple):
+            raise SpecError(
+                f"{name} is a {type(part).__name__}, not a tuple of {words}",
+                where=spec.location,
+                fix=f"write {name}=(..., ...), with a comma behind a single item too",
+            )
+        for item in part:
+            if not isinstance(item, kinds):
+                raise SpecError(
+                    f"{name} holds '{item}', which is no {' or '.join(k.__name__ for k in kinds)}",
+                    where=spec.location,
+                    fix=f"write {kinds[-1].__name__}(...)",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +248,8 @@ class OptimizerSpec:
     location: Location | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "location", _caller())
+        object.__setattr__(self, "location", caller())
+        _check_parts(self)
         object.__setattr__(self, "full_name", self.full_name or self.name)
         family = self.full_name.split(":")[0].split("+")[0]
         object.__setattr__(self, "family", self.family or family)

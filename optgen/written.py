@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
 from types import FrameType
@@ -33,35 +33,37 @@ from optgen.arithmetic import (
     ordered,
     product,
 )
-from optgen.errors import Location, SpecError
+from optgen.errors import SpecError
 
 
-def check(value: sympy.Basic, frame: FrameType, where: Location) -> None:
+def check(value: sympy.Basic, frame: FrameType) -> None:
     """Compare a right-hand side with the source text of the call that was given it.
 
     Args:
         value: What sympy made of the second argument of `Let` or `Set`.
         frame: The frame that made the call.
-        where: The place to name in an error.
 
     Raises:
         SpecError: sympy has regrouped the expression out of its written order.
     """
-    argument = _argument(frame)
-    if argument is None:  # built by code, not written in a file: nothing to compare with
+    found = _argument(frame)
+    if found is None:  # built by code, not written in a file: nothing to compare with
         return
-    written = _Reader({**frame.f_builtins, **frame.f_globals, **frame.f_locals}).read(argument)
-    if written != arrange(value):
+    argument, text = found
+    held = arrange(value)
+    reader = _Reader({**frame.f_builtins, **frame.f_globals, **frame.f_locals}, text)
+    try:
+        same = reader.read(argument) == held
+    except ZeroDivisionError:
         raise SpecError(
-            f"sympy has regrouped '{ast.unparse(argument)}' into '{value}'",
-            where=where,
-            fix="give each group in parentheses, and what stands under a root, a name of its own "
-            "with a Let: a Let is never regrouped",
-        )
+            f"'{reader.source(argument)}' divides by the constant 0", fix="mend the division"
+        ) from None
+    if not same:
+        raise reader.regrouped(argument, value)
 
 
-def _argument(frame: FrameType) -> ast.expr | None:
-    """Return the syntax tree of the value given to the `Let` or `Set` that `frame` is calling."""
+def _argument(frame: FrameType) -> tuple[ast.expr, str] | None:
+    """Return what is given to the `Let` or `Set` that `frame` is calling, and the call's text."""
     positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
     if positions is None or None in positions:
         return None
@@ -69,27 +71,42 @@ def _argument(frame: FrameType) -> ast.expr | None:
     lines = linecache.getlines(frame.f_code.co_filename)
     if not line or not end_line or end_line > len(lines):
         return None
-    text = [row.encode() for row in lines[line - 1 : end_line]]
-    text[-1] = text[-1][:end_column]
-    text[0] = text[0][column:]
+    rows = [row.encode() for row in lines[line - 1 : end_line]]
+    rows[-1] = rows[-1][:end_column]
+    rows[0] = rows[0][column:]
+    text = b"".join(rows).decode().strip()
     try:
-        tree = ast.parse(b"".join(text).decode().strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
     if not isinstance(tree, ast.Call) or getattr(tree.func, "id", "") not in ("Let", "Set"):
         return None
-    if len(tree.args) > 1:
-        return tree.args[1]
-    return next((k.value for k in tree.keywords if k.arg == "value"), None)
+    keywords = [k.value for k in tree.keywords if k.arg == "value"]
+    given = (*tree.args[1:2], *keywords)
+    return (given[0], text) if given else None
 
 
 class _Reader:
     """Reads a syntax tree as arithmetic, names resolved in the author's namespace."""
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, namespace: Mapping[str, Any], text: str) -> None:
         self._namespace = namespace
+        self._text = text
+
+    def source(self, tree: ast.expr) -> str:
+        """Return an expression as its author wrote it, on one line."""
+        return " ".join((ast.get_source_segment(self._text, tree) or ast.unparse(tree)).split())
+
+    def regrouped(self, tree: ast.expr, value: object) -> SpecError:
+        """Return the error for an expression that sympy holds in another grouping."""
+        return SpecError(
+            f"sympy has regrouped '{self.source(tree)}' into '{value}'",
+            fix="give each group, and what stands under a root, a name with a Let; "
+            "a Let is never regrouped",
+        )
 
     def read(self, tree: ast.expr) -> Node:
+        """Return an expression in the grouping in which it is written."""
         match tree:
             case ast.BinOp(op=ast.Add() | ast.Sub()):
                 return self._sum(tree)
@@ -105,8 +122,12 @@ class _Reader:
                 return self._leaf(tree)
 
     def _leaf(self, tree: ast.expr) -> Node:
-        code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<rule>", "eval")
-        return arrange(sympy.sympify(eval(code, dict(self._namespace))))
+        """Take a call, a comparison or a name by its value, once the arithmetic in it is read."""
+        for part in _arithmetic_in(tree):
+            value = self._value(part)
+            if isinstance(value, sympy.Expr) and self.read(part) != arrange(value):
+                raise self.regrouped(part, value)
+        return arrange(sympy.sympify(self._value(tree)))
 
     def _sum(self, tree: ast.expr) -> Node:
         terms: list[Node] = []
@@ -172,6 +193,21 @@ class _Reader:
         return eval(code, dict(self._namespace))
 
 
+def _arithmetic_in(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield the outermost operations and calls inside an expression that is neither itself."""
+    if isinstance(tree, _SCOPES):
+        return  # its names have no value here
+    for child in ast.iter_child_nodes(tree):
+        operation = isinstance(child, ast.BinOp | ast.UnaryOp) and isinstance(child.op, _OPERATORS)
+        if operation or isinstance(child, ast.Call):
+            assert isinstance(child, ast.expr)
+            yield child
+        else:
+            yield from _arithmetic_in(child)
+
+
+_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub)
+_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _UNITS = (Number(Fraction(0)), Number(Fraction(1)))
 
 

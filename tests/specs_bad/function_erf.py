@@ -1,0 +1,18 @@
+"""erf has no correctly rounded implementation."""
+
+from sympy import erf
+
+from optgen.spec import Hyperparameter, OptimizerSpec, Set
+from optgen.symbols import grad, lr, param
+
+bad = OptimizerSpec(
+    name="bad",
+    summary="A broken rule.",
+    hyperparameters=(Hyperparameter(lr, "1e-3"),),
+    rule=(Set(param, param - lr * erf(grad)),),
+)
+
+# error:
+# unsupported function 'erf' in 'erf(grad)'
+#   at tests/specs_bad/function_erf.py:12
+#   Fix: rules may use + - * / **, sqrt, Piecewise, Abs, Max, Min, sign, norm, mean
