@@ -62,7 +62,9 @@ def _fma64(a: Array, b: Array, c: Array) -> Array:
     upper, lower = _two_sum(c, low)
     top, rest = _two_sum(high, upper)
     exact = top + _round_to_odd(*_two_sum(lower, rest))
-    plain = a * b + c
+    # a*b may overflow although it is finite, so an infinite c must win without it.
+    infinite = np.isinf(c) & np.isfinite(a) & np.isfinite(b)
+    plain = np.where(infinite, c, a * b + c)
     special = (a == 0) | (b == 0) | ~(np.isfinite(a) & np.isfinite(b) & np.isfinite(c))
     result: Array = np.where(special, plain, exact)
     exponent_a, exponent_b = np.frexp(a)[1], np.frexp(b)[1]

@@ -41,7 +41,12 @@ def run_adamw(entry: Entry, n: int = 1003, misalign: int = 0) -> None:
         ("i < n; i", "i <= n; i", OutOfBounds, r"\[1003\]"),
         ("i < vectors; i", "i < vectors + 1; i", OutOfBounds, r"\[1000\]"),
         ("4 * vectors + first", "4 * vectors - 1 + first", DataRace, r"\w+\[999\]"),
-        ("+ threadIdx.x;", "+ threadIdx.x / 2;", DataRace, r"on 'param'.*several threads of|on 'param'.*thread \d+ of block \d+ read"),
+        (
+            "+ threadIdx.x;",
+            "+ threadIdx.x / 2;",
+            DataRace,
+            r"on 'param'.*several threads of|on 'param'.*thread \d+ of block \d+ read",
+        ),
         ("blockIdx.x * blockDim.x +", "0 +", DataRace, "threads of other blocks read"),
         ("(all & 15) == 0", "true", None, ""),
         (
@@ -101,7 +106,12 @@ def test_broken_adamw(
         ("threadIdx.x / 32] = sum", "threadIdx.x / 64] = sum", DataRace, "sums"),
         ("threadIdx.x / 32] = sum", "threadIdx.x / 32 + 6] = sum", OutOfBounds, "'.*sums'"),
         ("w < blockDim.x / 32", "w <= blockDim.x / 32", UninitialisedRead, r"sums\[12\]"),
-        ("partial[blockIdx.x] = total", "partial[0] = total", DataRace, "which thread 0 of block 2 wrote"),
+        (
+            "partial[blockIdx.x] = total",
+            "partial[0] = total",
+            DataRace,
+            "which thread 0 of block 2 wrote",
+        ),
         (
             "total > 0.0f",
             "partial[(blockIdx.x + 1) % gridDim.x] > 0",
