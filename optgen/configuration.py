@@ -76,8 +76,12 @@ def spec_folders(given: Iterable[Path] = (), folder: Path | None = None) -> tupl
     A folder that is named twice counts once; optgen's own folder is left out,
     since it is always read.
     """
+    return _further((*read_configuration(folder).specs, *given))
+
+
+def _further(folders: Iterable[Path]) -> tuple[Path, ...]:
     found: dict[Path, Path] = {}
-    for path in (*read_configuration(folder).specs, *given):
+    for path in folders:
         found.setdefault(path.resolve(), path)
     found.pop(paths.SPECS.resolve(), None)
     return tuple(found.values())
@@ -130,22 +134,16 @@ def find_spec(catalogue: Catalogue, name: str, folders: Sequence[Path]) -> Optim
         raise UsageError(error.what, where=error.where, fix=f"{error.fix}; {hint}") from None
 
 
-def load_spec(name: str, *, specs: Iterable[Path | str] = ()) -> OptimizerSpec:
+def load_spec(name: str, *, specs: Path | str | Iterable[Path | str] = ()) -> OptimizerSpec:
     """Return one rule by its name, short or full: `adamw`, `adam_l2`, `adam+l2`.
 
     Args:
         name: The rule.
-        specs: Further folders or files of rules; pyproject.toml is not looked at.
+        specs: Further folders or files of rules, or one; pyproject.toml is not looked at.
 
     Raises:
         UsageError: There is no such rule; the message names the nearest ones.
         SpecError: A spec file is broken.
     """
-    return open_catalogue(spec_folders_of(specs))[name]
-
-
-def spec_folders_of(specs: Iterable[Path | str]) -> tuple[Path, ...]:
-    """Return folders given in Python code, without optgen's own and without repetition."""
-    found = {Path(s).resolve(): Path(s) for s in specs}
-    found.pop(paths.SPECS.resolve(), None)
-    return tuple(found.values())
+    given = (specs,) if isinstance(specs, Path | str) else specs
+    return open_catalogue(_further(map(Path, given)))[name]

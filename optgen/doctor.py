@@ -80,7 +80,7 @@ class Diagnosis:
 
 LEVELS = (
     Level("algebra", "claims about rules hold, in exact arithmetic", (("sympy",),), built=True),
-    Level("compile", "generated code compiles", (("NVRTC", "C compiler"),), built=True),
+    Level("compile", "generated code compiles", (("NVRTC",),), built=True),
     Level("run", "compiled code equals the NumPy kernel bit for bit", (("NVRTC",),), built=True),
     Level("proof", "compiled code equals the rule, proved", (("NVRTC",),), built=False),
     Level("host", "CUDA text run on the CPU at large sizes", (("C++ compiler",),), built=False),

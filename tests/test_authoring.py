@@ -40,6 +40,16 @@ def test_a_folder_that_is_read_already_needs_no_option(tmp_path: Path) -> None:
     assert written.setting == ()
 
 
+def test_in_optgens_own_checkout_the_folder_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "SPECS", tmp_path / "specs")
+    (tmp_path / "specs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert write_rule("mine", Path("specs")).commands[0] == "optgen show mine"
+    assert open_catalogue(spec_folders((Path("specs"),)))["mine"].name == "mine"
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("# work of a week\n", encoding="utf-8")
     with pytest.raises(UsageError, match="there already, and is not overwritten"):

@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 import optgen
+from optgen import paths, version
+from optgen.authoring import write_rule
 
 
 def heavy_modules(code: str) -> str:
@@ -59,3 +63,20 @@ def test_load_spec_names_the_nearest_rules() -> None:
     with pytest.raises(optgen.OptgenError, match="there is no rule 'adamm'") as caught:
         optgen.load_spec("adamm")
     assert "did you mean 'adam'" in str(caught.value)
+
+
+def test_load_spec_reads_further_folders(tmp_path: Path) -> None:
+    write_rule("mine", tmp_path)
+    assert optgen.load_spec("mine", specs=tmp_path).name == "mine"
+    assert optgen.load_spec("mine", specs=[str(tmp_path), tmp_path, paths.SPECS]).name == "mine"
+
+
+def test_a_checkout_that_was_never_installed_has_a_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", nothing)
+    project = tomllib.loads((paths.PACKAGE.parent / "pyproject.toml").read_text("utf-8"))
+    assert version._version() == project["project"]["version"]

@@ -26,13 +26,13 @@ def list_rules(specs: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         output.document([_entry(spec) for spec in catalogue.values()])
         return
-    rows = [(s.family, s.name, _also(s), s.summary) for s in _by_family(catalogue)]
+    rows = [(s.family, s.name, s.summary) for s in _by_family(catalogue)]
     shown: str | None = None
     for index, row in enumerate(rows):
         if row[0] == shown:
             rows[index] = ("", *row[1:])
         shown = row[0]
-    output.table(("family", "name", "full name", "what it is"), rows)
+    output.table(("family", "name", "what it is"), rows)
     if hint := unread_hint(folders):
         output.note(hint)
 
@@ -132,10 +132,6 @@ def _show_variants(spec: OptimizerSpec, catalogue: Catalogue, as_json: bool) -> 
 def _by_family(catalogue: Catalogue) -> list[OptimizerSpec]:
     families = list(dict.fromkeys(s.family for s in catalogue.values()))
     return sorted(catalogue.values(), key=lambda s: families.index(s.family))
-
-
-def _also(spec: OptimizerSpec) -> str:
-    return spec.full_name if spec.full_name != spec.name else ""
 
 
 def _entry(spec: OptimizerSpec) -> dict[str, object]:

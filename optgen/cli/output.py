@@ -38,8 +38,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int =
     terminal = sys.stdout.isatty()
     console = Console(file=sys.stdout, width=None if terminal else _WIDE, highlight=False)
     grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(header))
-    for title in header:
-        grid.add_column(title, overflow="fold")
+    for index, title in enumerate(header):
+        # A name is what people copy: the columns after it give way first.
+        grid.add_column(title, overflow="fold", no_wrap=index == 0)
     for row in rows:
         # Text, not str: rich would take "[0, 1)" for markup.
         grid.add_row(*(Text(cell) for cell in row))
