@@ -142,7 +142,7 @@ def _locate(
         raise _nowhere(frame, access, space, int(address[0]))
     if int(address.min()) < buffer.start or int(address.max()) + size > buffer.stop:
         outside = (address < buffer.start) | (address + size > buffer.stop)
-        what = f"an access outside the {buffer.stop - buffer.start} bytes"
+        what = f"an access beyond the bounds ({buffer.stop - buffer.start} bytes)"
         raise _fault(OutOfBounds, what, frame, access, buffer, address, outside)
     if size > 1 and (wrong := address & (size - 1)).any():
         what = f"an access of {size} bytes that is not aligned to {size}"
