@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,11 +56,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int =
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show on a terminal that something takes its time; prints nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
+    """Say on a terminal what is going on, until it is done; prints nothing elsewhere.
 
-    with Console(stderr=True).status(what):
+    No spinner: it would need a thread, and a process with threads cannot fork
+    its workers.
+    """
+    shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if shown:
+        sys.stderr.write(f"{what} ...")
+        sys.stderr.flush()
+    try:
         yield
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import threading
 
 import pytest
 
@@ -41,9 +42,11 @@ def test_progress_is_shown_on_a_terminal_only(
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
+    threads = threading.active_count()
     with output.working("thinking"):
-        pass
-    assert "thinking" in terminal.getvalue()
+        assert terminal.getvalue() == "thinking ..."
+        assert threading.active_count() == threads
+    assert terminal.getvalue() == "thinking ...\r\x1b[K"
     assert capsys.readouterr().out == ""
 
 
