@@ -109,6 +109,32 @@ def test_verify_ends_with_1_if_a_check_did_not_pass(
     }
 
 
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "exit_code"),
+    [("equal", "passed", 0), ("different", "failed", 1), ("unknown", "unknown", 1)],
+)
+def test_algebra_wants_every_rule_to_equal_itself(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, verdict: str, outcome: str, exit_code: int
+) -> None:
+    decider = Decider(verdict)
+    put_module(monkeypatch, "verify", decider)
+    result = optgen("verify", "adam+l2", "lion", "--level", "algebra", "--json")
+    assert result.exit_code == exit_code
+    assert [c["outcome"] for c in result.document["levels"][0]["checks"]] == [outcome] * 2
+    assert [asked[:2] for asked in decider.asked] == [("adam_l2", "adam_l2"), ("lion", "lion")]
+    unknown = optgen("verify", "adamm", "--level", "algebra")
+    assert (unknown.exit_code, unknown.out) == (2, "")
+    assert "did you mean 'adam'" in unknown.err
+
+
+def test_levels_of_generated_code_say_why_they_do_not_run(optgen: Any) -> None:
+    result = optgen("verify", "--level", "run")
+    assert result.exit_code == 2
+    assert result.out == (
+        "run: not run: not run by verify yet: `optgen build` compiles and runs what it generates\n"
+    )
+
+
 def test_a_level_that_was_asked_for_and_cannot_run_is_no_success(
     optgen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
