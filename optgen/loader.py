@@ -11,6 +11,7 @@ from pathlib import Path
 from optgen import paths
 from optgen.errors import Location, OptgenError, SpecError, UsageError, nearest
 from optgen.spec import OptimizerSpec
+from optgen.spec_files import spec_files
 
 
 class Catalogue(Mapping[str, OptimizerSpec]):
@@ -118,26 +119,6 @@ def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
 def _last_line_in(path: Path, error: BaseException) -> Location:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     return Location(str(path), (frames[-1].lineno or 1) if frames else 1)
-
-
-def spec_files(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the spec files of some folders, sorted by name, without those that begin with `_`.
-
-    Raises:
-        UsageError: A folder does not exist.
-    """
-    found: list[Path] = []
-    for folder in folders:
-        if folder.is_file():
-            found.append(folder)
-        elif folder.is_dir():
-            found += [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("_")]
-        else:
-            raise UsageError(
-                f"there is no folder of specs '{folder}'",
-                fix="check --specs and [tool.optgen] specs",
-            )
-    return tuple(found)
 
 
 def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:

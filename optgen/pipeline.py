@@ -1,0 +1,144 @@
+"""The compiler on one screen.
+
+| stage | in | out | where |
+| --- | --- | --- | --- |
+| load | spec files | `Catalogue` of `OptimizerSpec` | `loader` |
+| algebra | a spec | verdict: it equals itself, states stay in their domains | `verify` |
+| lower | a spec and a type | `Kernel` | `lower`, `stages` |
+| passes | a kernel | a kernel without powers and loop-invariant arithmetic | `passes` |
+| render | kernels of all types | source files | `backends`, `render`, templates/ |
+| compile | CUDA text and an architecture | PTX, cubin, registers, spills | `runtime` |
+| run | compiled code | same bits as NumPy, within the bound of the oracle | `crosscheck` |
+| write | all files | the output folder, exchanged as a whole | `output` |
+
+Rules are independent of each other, so they are built in parallel processes. A
+build whose inputs have not changed is recognised from hashes before sympy is
+imported; files of rules that have not changed are taken as they are.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optgen.record import Record, RuleBuild, fingerprint, manifest_text
+from optgen.report import BuildReport, Row
+
+if TYPE_CHECKING:
+    from optgen.loader import Catalogue
+
+DEFAULT_ARCHS = ("sm_80", "sm_90")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        names: Rules; all of them if empty.
+        targets: Backends.
+        dtypes: Arithmetic types.
+        archs: GPU architectures; `DEFAULT_ARCHS` if empty.
+        out: Output folder.
+        specs: Folders of rules besides optgen's own.
+        check: Compare with the folder instead of writing it.
+        jobs: Processes.
+    """
+
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    archs: tuple[str, ...]
+    out: Path
+    specs: tuple[Path, ...]
+    check: bool = False
+    jobs: int = 1
+
+
+def run_build(request: BuildRequest) -> BuildReport:
+    """Build rules and write them, or say in a report what does not hold.
+
+    Raises:
+        SpecError: A spec file is broken; nothing is written.
+        UsageError: A rule does not exist.
+        RenderError: The output folder cannot be written.
+    """
+    base = fingerprint(request)
+    known = Record.read(request.out)
+    if not request.check and known.is_current(base, request):
+        return known.report(request, reused=True)
+
+    from optgen.loader import load_catalogue
+
+    catalogue = load_catalogue(request.specs)
+    request = replace(
+        request, names=tuple(dict.fromkeys(catalogue[name].name for name in request.names))
+    )
+    names = request.names or tuple(catalogue)
+    fresh = [name for name in names if request.check or not known.holds(base, catalogue[name])]
+    results = list(_build_all(fresh, request, catalogue))
+    record = known.updated(base, results, catalogue, request)
+    if any(row.failures for result in results for row in result.rows):
+        return _failed(results)
+    if request.check:
+        return _compared(results, record, request)
+    record.write(request.out, results, prune=not request.names)
+    return record.report(request, built=len(results))
+
+
+def _build_all(
+    names: Iterable[str], request: BuildRequest, catalogue: Catalogue
+) -> Iterator[RuleBuild]:
+    """Build rules in parallel, the ones with reductions first since they take longest."""
+    from optgen.rule_build import build_rule
+    from optgen.symbols import REDUCTIONS
+
+    def has_no_reduction(name: str) -> bool:
+        return not any(a.value.has(*REDUCTIONS) for a in catalogue[name].rule)
+
+    ordered = sorted(names, key=has_no_reduction)
+    settings = (request.targets, request.dtypes, request.archs or DEFAULT_ARCHS)
+    if request.jobs == 1 or len(ordered) < 2:
+        yield from (build_rule(catalogue[name], *settings) for name in ordered)
+        return
+    context = multiprocessing.get_context("fork" if _can_fork() else "spawn")
+    with ProcessPoolExecutor(min(request.jobs, len(ordered)), mp_context=context) as pool:
+        tasks = [pool.submit(build_rule, catalogue[name], *settings) for name in ordered]
+        for task in tasks:
+            yield task.result()
+
+
+def _can_fork() -> bool:
+    """Whether a child may inherit what is loaded: quicker, where no other thread holds a lock."""
+    import threading
+
+    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+
+
+def _failed(results: Iterable[RuleBuild]) -> BuildReport:
+    rows = tuple(row for result in results for row in result.rows)
+    failures = [
+        f"{row.rule} ({row.target}, {row.dtype}): {failure}"
+        for row in rows
+        for failure in row.failures
+    ]
+    return BuildReport(rows, ("Nothing was written: a check failed.", *failures), failed=True)
+
+
+def _compared(results: Iterable[RuleBuild], record: Record, request: BuildRequest) -> BuildReport:
+    """Compare what a build gives with what the output folder holds."""
+    from optgen.drift import differences
+
+    rows: tuple[Row, ...] = tuple(row for result in results for row in result.rows)
+    wanted = {file.path: file.text for result in results for file in result.files}
+    if not request.names:
+        wanted["MANIFEST.json"] = manifest_text(record.rules)
+    found = differences(request.out, wanted, whole=not request.names)
+    if not found:
+        return BuildReport(rows, (f"{request.out} is what optgen builds.",))
+    lines = (f"{request.out} is not what optgen builds; run `optgen build`.", *found)
+    return BuildReport(rows, lines, failed=True)

@@ -1,0 +1,232 @@
+"""What the last build knew: which inputs gave which files. Decides what need not be built again.
+
+`MANIFEST.json` is committed and depends on sources only. `.build/record.json` is
+this machine's own: fingerprints, measurements, and cubins beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optgen import fingerprint as hashes
+from optgen import paths
+from optgen.report import BuildReport, Row
+
+if TYPE_CHECKING:
+    from optgen.backends.base import SourceFile
+    from optgen.loader import Catalogue
+    from optgen.pipeline import BuildRequest
+    from optgen.spec import OptimizerSpec
+
+_RECORD = ".build/record.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBuild:
+    """All that building one rule gave.
+
+    Attributes:
+        rule: Its name.
+        digest: Hash of what the rule computes.
+        files: Source files.
+        binaries: Compiled files, by path below `.build/`.
+        rows: One per target and type.
+        levels: What ran with which tools, and what did not and why.
+    """
+
+    rule: str
+    digest: str
+    files: tuple[SourceFile, ...]
+    binaries: tuple[tuple[str, bytes], ...]
+    rows: tuple[Row, ...]
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What is remembered of one rule.
+
+    Attributes:
+        base: Fingerprint of the tools and of what was asked for.
+        spec: Path of the spec file.
+        spec_hash: Hash of the spec file.
+        digest: Hash of what the rule computes.
+        files: SHA-256 of each generated file, by path.
+        rows: The rows of its last report.
+        levels: As in `RuleBuild`.
+    """
+
+    base: str
+    spec: str
+    spec_hash: str
+    digest: str
+    files: dict[str, str]
+    rows: tuple[Row, ...]
+    levels: tuple[str, ...]
+
+
+def fingerprint(request: BuildRequest) -> str:
+    """Return one hash of all that every rule of a build depends on, its spec file excepted."""
+    asked = json.dumps([request.targets, request.dtypes, request.archs])
+    return hashes.of_bytes((hashes.of_tools() + asked).encode())
+
+
+def manifest(rules: dict[str, RuleRecord]) -> dict[str, Any]:
+    """Return the committed list of what was generated: no times, hosts or versions."""
+    return {
+        "format": _FORMAT,
+        "rules": {
+            name: {"digest": rules[name].digest, "files": dict(sorted(rules[name].files.items()))}
+            for name in sorted(rules)
+        },
+    }
+
+
+def manifest_text(rules: dict[str, RuleRecord]) -> str:
+    """Return the manifest as it stands in its file."""
+    return json.dumps(manifest(rules), indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of a folder; empty if nothing readable is there.
+
+    Attributes:
+        folder: The output folder.
+        rules: What is remembered, by rule.
+        specs: Hash of every spec file that was loaded, by path.
+    """
+
+    folder: Path
+    rules: dict[str, RuleRecord] = field(default_factory=dict)
+    specs: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Record:
+        """Read the record of a folder; one that cannot be read counts as none."""
+        try:
+            data = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+            rules = {
+                name: RuleRecord(
+                    **entry
+                    | {
+                        "rows": tuple(Row.from_json(row) for row in entry["rows"]),
+                        "levels": tuple(entry["levels"]),
+                    }
+                )
+                for name, entry in data["rules"].items()
+            }
+            return cls(folder, rules, dict(data["specs"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return cls(folder)
+
+    def is_current(self, base: str, request: BuildRequest) -> bool:
+        """Return whether a build would give what is there; reads hashes only."""
+        if not self.rules or self.specs != _spec_hashes(request.specs):
+            return False
+        names = request.names or tuple(self.rules)
+        path = self.folder / "MANIFEST.json"
+        if not path.is_file() or path.read_text(encoding="utf-8") != manifest_text(self.rules):
+            return False
+        return all(
+            name in self.rules and self.rules[name].base == base and self._intact(name)
+            for name in names
+        )
+
+    def holds(self, base: str, spec: OptimizerSpec) -> bool:
+        """Return whether the files of one rule are what a build of it would give."""
+        rule = self.rules.get(spec.name)
+        if rule is None or rule.base != base or not self._intact(spec.name):
+            return False
+        file, content = _spec_file(spec)
+        return rule.spec == file and rule.spec_hash == content
+
+    def _intact(self, name: str) -> bool:
+        """Return whether the files of a rule are as they were written."""
+        for path, wanted in self.rules[name].files.items():
+            file = self.folder / path
+            if not file.is_file() or hashes.of_bytes(file.read_bytes()) != wanted:
+                return False
+        return True
+
+    def updated(
+        self,
+        base: str,
+        results: Iterable[RuleBuild],
+        catalogue: Catalogue,
+        request: BuildRequest,
+    ) -> Record:
+        """Return the record after a build; rules that no longer exist are dropped."""
+        rules = {name: rule for name, rule in self.rules.items() if name in catalogue}
+        for result in results:
+            file, content = _spec_file(catalogue[result.rule])
+            rules[result.rule] = RuleRecord(
+                base=base,
+                spec=file,
+                spec_hash=content,
+                digest=result.digest,
+                files={f.path: hashes.of_bytes(f.text.encode()) for f in result.files},
+                rows=result.rows,
+                levels=result.levels,
+            )
+        ordered = {name: rules[name] for name in catalogue if name in rules}
+        return Record(self.folder, ordered, _spec_hashes(request.specs))
+
+    def write(self, folder: Path, results: Iterable[RuleBuild], *, prune: bool) -> None:
+        """Write the files of a build, the manifest and this record, all at once."""
+        from optgen.drift import listed
+        from optgen.output import replace_folder
+
+        files: dict[str, bytes] = {}
+        for result in results:
+            files |= {f.path: f.text.encode() for f in result.files}
+            files |= {f".build/{path}": content for path, content in result.binaries}
+        files["MANIFEST.json"] = manifest_text(self.rules).encode()
+        data = {
+            "specs": self.specs,
+            "rules": {name: asdict(rule) for name, rule in self.rules.items()},
+        }
+        files[_RECORD] = json.dumps(data, indent=1).encode()
+        keep = {path for rule in self.rules.values() for path in rule.files} | set(files)
+        stale = listed(folder) - keep if prune else set()
+        replace_folder(folder, files, remove=frozenset(stale))
+
+    def report(self, request: BuildRequest, *, built: int = 0, reused: bool = False) -> BuildReport:
+        """Return the report of a build from what is recorded."""
+        names = request.names or tuple(self.rules)
+        chosen = [r for n, r in self.rules.items() if not request.names or n in names]
+        rows = tuple(row for rule in chosen for row in rule.rows)
+        files = sum(len(rule.files) for rule in chosen)
+        done = (
+            "nothing had changed" if reused else f"{built} built, {len(chosen) - built} unchanged"
+        )
+        levels = dict.fromkeys(line for rule in chosen for line in rule.levels)
+        head = f"{len(chosen)} rules, {files} files in {request.out}: {done}."
+        return BuildReport(rows, (head, *levels), reused=reused)
+
+
+def _spec_file(spec: OptimizerSpec) -> tuple[str, str]:
+    file = Path(spec.location.file) if spec.location is not None else Path()
+    content = hashes.of_bytes(file.read_bytes()) if file.is_file() else ""
+    return _spelled(file), content
+
+
+def _spelled(file: Path) -> str:
+    """Return a path that means the same wherever optgen is installed."""
+    path = file.absolute()
+    inside = path.is_relative_to(paths.DATA)
+    return path.relative_to(paths.DATA).as_posix() if inside else path.as_posix()
+
+
+def _spec_hashes(extra: Iterable[Path]) -> dict[str, str]:
+    from optgen.spec_files import spec_files
+
+    return {
+        _spelled(file): hashes.of_bytes(file.read_bytes())
+        for file in spec_files((paths.SPECS, *extra))
+    }

@@ -1,0 +1,98 @@
+"""What a build has done: one row per rule, target and type, and a summary of what ran."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+HEADER = (
+    "rule", "target", "type", "algebra", "compile", "run", "regs", "spills", "B/param", "time",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One generated kernel.
+
+    Attributes:
+        rule: Name of the rule.
+        target: Backend.
+        dtype: Arithmetic type.
+        algebra: Verdict of the algebra level.
+        compile: Architectures compiled for, or why not.
+        run: What running the code said.
+        registers: Most registers per thread of any launch and architecture, or None.
+        spills: Most bytes spilled, or None.
+        bytes_per_parameter: Memory traffic measured by executing the compiled code, or None.
+        seconds: Time spent.
+        failures: What did not hold; empty if all did.
+    """
+
+    rule: str
+    target: str
+    dtype: str
+    algebra: str
+    compile: str
+    run: str
+    registers: int | None
+    spills: int | None
+    bytes_per_parameter: float | None
+    seconds: float
+    failures: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Row:
+        """Read back what `asdict` wrote."""
+        values = {f.name: data[f.name] for f in fields(cls)}
+        return cls(**values | {"failures": tuple(values["failures"])})
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row as text."""
+        traffic = self.bytes_per_parameter
+        return (
+            self.rule,
+            self.target,
+            self.dtype,
+            self.algebra,
+            self.compile,
+            self.run,
+            "" if self.registers is None else str(self.registers),
+            "" if self.spills is None else str(self.spills),
+            "" if traffic is None else f"{traffic:.2f}",
+            f"{self.seconds:.2f} s",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build has done.
+
+    Attributes:
+        rows: One per rule, target and type.
+        summary: Sentences on what was written, what ran, and what did not and why.
+        failed: Whether a check did not hold; then nothing was written.
+        reused: Whether nothing had changed, so that nothing was done.
+    """
+
+    rows: tuple[Row, ...]
+    summary: tuple[str, ...]
+    failed: bool = False
+    reused: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every check held, 1 if not."""
+        return 1 if self.failed else 0
+
+    def table(self) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Return the header and the rows as text."""
+        return HEADER, tuple(row.cells() for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON document."""
+        return {
+            "rows": [asdict(row) for row in self.rows],
+            "summary": list(self.summary),
+            "failed": self.failed,
+            "reused": self.reused,
+        }

@@ -1,0 +1,230 @@
+"""Builds one rule: from its spec to checked files. Runs in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from optgen.backends import BACKENDS
+from optgen.backends.abi import abi
+from optgen.backends.base import Heading, SourceFile
+from optgen.crosscheck import inputs
+from optgen.crosscheck.accuracy import measure
+from optgen.crosscheck.cuda_run import run_ptx
+from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages
+from optgen.crosscheck.numpy_run import load_module, run_module
+from optgen.crosscheck.ptx import Module, PtxFault, PtxUnsupported, parse
+from optgen.errors import BackendUnavailable
+from optgen.ir import DType, Kernel
+from optgen.lower import lower
+from optgen.passes import run_passes
+from optgen.record import RuleBuild
+from optgen.report import Row
+from optgen.runtime.cache import compile_cached
+from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
+from optgen.spec import OptimizerSpec
+
+MAX_REGISTERS = 128
+"""Ceiling on registers per thread: two blocks of 256 threads must fit on a multiprocessor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """The CUDA of one rule for one architecture."""
+
+    arch: str
+    compiled: Compiled
+    module: Module
+
+
+def build_rule(
+    spec: OptimizerSpec, targets: tuple[str, ...], dtypes: tuple[str, ...], archs: tuple[str, ...]
+) -> RuleBuild:
+    """Generate, compile and check the kernels of one rule.
+
+    Args:
+        spec: The rule.
+        targets: Backends to print.
+        dtypes: Types to print.
+        archs: Architectures to compile CUDA for.
+    """
+    heading = Heading.of(spec)
+    kernels = tuple(run_passes(lower(spec, DType(d))) for d in dtypes)
+    files = {t: BACKENDS[t].render(heading, kernels) for t in targets}
+    # Compiled CUDA is compared with the NumPy kernel, asked for or not.
+    text = BACKENDS["numpy"].render(heading, kernels)[0].text
+    module = load_module(spec.identifier, text)
+    algebra, algebra_failures = check_algebra(spec)
+    rows: list[Row] = []
+    levels = ["algebra: the rule equals itself, states keep their domains."]
+    binaries: list[tuple[str, bytes]] = []
+    if "numpy" in targets:
+        rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
+    if "cuda" in targets:
+        compiled, reason = _compile(spec, files["cuda"][0], archs)
+        rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
+        for item in compiled:
+            stem = f"cuda/{spec.identifier}.{item.arch}"
+            binaries.append((f"{stem}.cubin", item.compiled.cubin))
+            binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
+        levels += _levels(compiled, reason)
+    rows = [
+        replace(row, algebra=algebra, failures=(*algebra_failures, *row.failures)) for row in rows
+    ]
+    return RuleBuild(
+        rule=spec.name,
+        digest=heading.digest,
+        files=tuple(f for t in targets for f in files[t]),
+        binaries=tuple(binaries),
+        rows=tuple(rows),
+        levels=tuple(levels),
+    )
+
+
+def check_algebra(spec: OptimizerSpec) -> tuple[str, tuple[str, ...]]:
+    """Return the verdict on `the rule equals itself`, and what does not hold."""
+    from optgen.verify import compare
+
+    result = compare(spec, spec)
+    failures = () if result.verdict == "equal" else (f"algebra: the rule is {result.verdict}",)
+    return result.verdict, failures
+
+
+def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
+    started = time.perf_counter()
+    failures: list[str] = []
+    hyperparameters = inputs.hyperparameters(spec)
+    states = inputs.scalar_states(kernel)
+    for case in inputs.CASES:
+        arrays = inputs.arrays(kernel, spec, case)
+        host = host_values(kernel, hyperparameters, case.step, states, case.n)
+        expected = run_stages(kernel, arrays, kernel_scalars(kernel, host))
+        found, scalars = run_module(module, kernel, arrays, hyperparameters, states, case)
+        difference = inputs.first_difference(expected, found)
+        if difference:
+            failures.append(f"the module differs from the IR at {case}: {difference}")
+        if scalars != {name: float(host[name]) for name in states}:
+            failures.append(f"scalar states differ from the IR at {case}: {scalars}")
+    accuracy = measure(module, kernel, spec)
+    if not accuracy.worst <= 1:
+        failures.append(
+            f"{accuracy.where} is {accuracy.worst:.3g} times further from the rule "
+            "than rounding can take it"
+        )
+    if not accuracy.lowering <= 1e-40:
+        failures.append(f"over the reals the IR is not the rule: {accuracy.lowering:.3g} off")
+    return Row(
+        rule=spec.name,
+        target="numpy",
+        dtype=kernel.arithmetic.value,
+        algebra="",
+        compile="",
+        run="failed" if failures else f"error {accuracy.worst:.2f} of bound",
+        registers=None,
+        spills=None,
+        bytes_per_parameter=None,
+        seconds=time.perf_counter() - started,
+        failures=tuple(failures),
+    )
+
+
+def _compile(
+    spec: OptimizerSpec, source: SourceFile, archs: tuple[str, ...]
+) -> tuple[tuple[_Compiled, ...], str]:
+    """Return the compiled code, or nothing and the reason."""
+    try:
+        nvrtc: Nvrtc = find_nvrtc()
+    except BackendUnavailable as error:
+        return (), f"{error.what} ({error.fix})"
+    supported = {f"sm_{number}" for number in nvrtc.archs()}
+    known = [arch for arch in archs if arch.rstrip("af") in supported]
+    if unknown := [arch for arch in archs if arch not in known]:
+        raise BackendUnavailable(
+            f"NVRTC {nvrtc.version[0]}.{nvrtc.version[1]} does not know {', '.join(unknown)}",
+            fix=f"choose among {', '.join(sorted(supported))}",
+        )
+    results = []
+    for arch in archs:
+        compiled = compile_cached(nvrtc, source.text, f"{spec.identifier}.cu", arch)
+        results.append(_Compiled(arch, compiled, parse(compiled.ptx)))
+    return tuple(results), ""
+
+
+def _levels(compiled: tuple[_Compiled, ...], reason: str) -> tuple[str, ...]:
+    if reason:
+        return (f"compile and run (CUDA): off, {reason}",)
+    archs = ", ".join(item.arch for item in compiled)
+    major, minor = find_nvrtc().version
+    return (
+        f"compile: NVRTC {major}.{minor} for {archs}; no spills.",
+        "run: the compiled PTX, executed on the CPU, gives the bits of the NumPy kernel; "
+        "bounds, alignment and races checked.",
+        "gpu: not run by build.",
+    )
+
+
+def _cuda_row(
+    spec: OptimizerSpec,
+    kernel: Kernel,
+    module: ModuleType,
+    compiled: tuple[_Compiled, ...],
+    reason: str,
+) -> Row:
+    started = time.perf_counter()
+    called = abi(kernel)
+    entries = {launch.entry for launch in called.launches}
+    resources = [
+        resource
+        for item in compiled
+        for entry, resource in item.compiled.resources.items()
+        if entry in entries
+    ]
+    registers = max((r.registers for r in resources), default=None)
+    spills = max((r.spill_stores + r.spill_loads for r in resources), default=None)
+    failures = []
+    if spills:
+        failures.append(f"{spills} bytes of registers are spilled to memory")
+    if registers is not None and registers > MAX_REGISTERS:
+        failures.append(f"{registers} registers per thread, more than {MAX_REGISTERS}")
+    traffic: float | None = None
+    for item in compiled:
+        difference, traffic = _run_cuda(spec, kernel, module, item)
+        failures += [f"{item.arch}: {difference}"] if difference else []
+    archs = " ".join(item.arch for item in compiled)
+    return Row(
+        rule=spec.name,
+        target="cuda",
+        dtype=kernel.arithmetic.value,
+        algebra="",
+        compile=archs or "off",
+        run="failed" if failures else "bits of NumPy" if compiled else "off",
+        registers=registers,
+        spills=spills,
+        bytes_per_parameter=traffic,
+        seconds=time.perf_counter() - started,
+        failures=tuple(failures),
+    )
+
+
+def _run_cuda(
+    spec: OptimizerSpec, kernel: Kernel, module: ModuleType, item: _Compiled
+) -> tuple[str, float | None]:
+    """Run every case; return the first thing that is wrong, and bytes per parameter."""
+    hyperparameters = inputs.hyperparameters(spec)
+    states = inputs.scalar_states(kernel)
+    traffic: float | None = None
+    for case in inputs.CASES:
+        arrays = inputs.arrays(kernel, spec, case)
+        expected, _ = run_module(module, kernel, arrays, hyperparameters, states, case)
+        host = host_values(kernel, hyperparameters, case.step, states, case.n)
+        scalars = kernel_scalars(kernel, host)
+        try:
+            run = run_ptx(item.module, kernel, abi(kernel), arrays, scalars, case)
+        except (PtxFault, PtxUnsupported) as error:
+            return f"{case}: {error}", None
+        if difference := inputs.first_difference(expected, run.arrays):
+            return f"{case}: {difference}", None
+        if case.n == max(inputs.SIZES):
+            traffic = run.bytes / case.n
+    return "", traffic
