@@ -115,7 +115,10 @@ def ordered(nodes: Iterable[Node]) -> tuple[Node, ...]:
 def product(
     coefficient: Fraction, numerators: Iterable[Node], denominators: Iterable[Node] = ()
 ) -> Node:
-    """Build a product in its one normal form: no trivial wrapper, numbers in the coefficient."""
+    """Build a product in its one normal form: no trivial wrapper, numbers in the coefficient.
+
+    A product inside a product stays one, unless all that is left to do is change its sign.
+    """
     above: list[Node] = []
     below: list[Node] = []
     for side, nodes, invert in ((above, numerators, False), (below, denominators, True)):
@@ -128,9 +131,9 @@ def product(
         return Number(coefficient)
     if coefficient == 1 and len(above) == 1 and not below:
         return above[0]
-    if len(above) == 1 and not below and isinstance(above[0], Product):
+    if coefficient == -1 and len(above) == 1 and not below and isinstance(above[0], Product):
         inner = above[0]
-        return Product(coefficient * inner.coefficient, inner.numerators, inner.denominators)
+        return Product(-inner.coefficient, inner.numerators, inner.denominators)
     return Product(coefficient, ordered(above), ordered(below))
 
 

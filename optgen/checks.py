@@ -36,7 +36,8 @@ _CUDA_WORDS = frozenset(
 _GENERATED_WORDS = frozenset(
     """aligned args block blocks chunk chunks count dtype element first grid half hyperparameters
     index init kind lane lanes map mask n np numel numpy part partials range result row scalars
-    slice slot start state stop stride tensor tensors total unknown value vectors width work""".split()
+    slice slot start state stop stride tensor tensors total unknown value vectors width
+    work""".split()
 )
 """Names that generated code uses for itself."""
 _FUNCTION_WORDS = frozenset(
