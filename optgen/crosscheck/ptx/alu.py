@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from optgen.crosscheck.ptx import floats, integers
 from optgen.crosscheck.ptx.convert import conversion
 from optgen.crosscheck.ptx.types import DTYPES, Array
+
+Apply = Callable[..., Any]
+"""Arrays to an array; NumPy's functions are typed too variously to say more."""
 
 IMMEDIATE = "immediate"
 """Type of an operand that must be an integer constant."""
@@ -30,7 +34,7 @@ class Operation:
 
     result: str
     operands: tuple[str, ...]
-    apply: Callable[..., Array]
+    apply: Apply
     divides: bool = False
     resizes: bool = False
 
@@ -148,7 +152,7 @@ def _moves() -> Iterator[tuple[str, Operation]]:
     yield "cvta.global.u64", Operation("u64", ("u64",), _copy)
 
 
-_COMPARE: Mapping[str, Callable[[Array, Array], Array]] = {
+_COMPARE: Mapping[str, Apply] = {
     "eq": np.equal,
     "ne": np.not_equal,
     "lt": np.less,
@@ -161,23 +165,23 @@ _COMBINE = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
 
 
 def _ordered(a: Array, b: Array) -> Array:
-    return (a == a) & (b == b)
+    return ~_unordered(a, b)
 
 
 def _unordered(a: Array, b: Array) -> Array:
-    return (a != a) | (b != b)
+    return np.isnan(a) | np.isnan(b)
 
 
-def _comparisons() -> Iterator[tuple[str, str, Callable[[Array, Array], Array]]]:
+def _comparisons() -> Iterator[tuple[str, str, Apply]]:
     """Yield comparison, type, function."""
     for t in ("f32", "f64"):
         for name, compare in _COMPARE.items():
             # NumPy's != is true for NaN, PTX's `ne` is false; the others agree.
-            def ordered(a: Array, b: Array, c: Callable[..., Array] = compare) -> Array:
-                return c(a, b) & _ordered(a, b)
+            def ordered(a: Array, b: Array, c: Apply = compare) -> Any:
+                return _ordered(a, b) & c(a, b)
 
-            def unordered(a: Array, b: Array, c: Callable[..., Array] = compare) -> Array:
-                return c(a, b) | _unordered(a, b)
+            def unordered(a: Array, b: Array, c: Apply = compare) -> Any:
+                return _unordered(a, b) | c(a, b)
 
             yield name, t, ordered if name == "ne" else compare
             yield f"{name}u", t, unordered
@@ -200,9 +204,9 @@ def _predicates() -> Iterator[tuple[str, Operation]]:
                 a: Array,
                 b: Array,
                 p: Array,
-                compare: Callable[..., Array] = compare,
-                combine: Callable[..., Array] = combine,
-            ) -> Array:
+                compare: Apply = compare,
+                combine: Apply = combine,
+            ) -> Any:
                 return combine(compare(a, b), p)
 
             yield f"setp.{name}.{word}.{t}", Operation("pred", (t, t, "pred"), both)

@@ -9,32 +9,19 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from optgen.crosscheck.ptx.access import Access, load, store, where
-from optgen.crosscheck.ptx.alu import IMMEDIATE, Operation, operation
-from optgen.crosscheck.ptx.errors import DivisionByZero, PtxUnsupported
+from optgen.crosscheck.ptx.alu import Apply, Operation, operation
+from optgen.crosscheck.ptx.errors import DivisionByZero
 from optgen.crosscheck.ptx.frame import Frame
-from optgen.crosscheck.ptx.module import (
-    Address,
-    Entry,
-    Floating,
-    Instruction,
-    Integer,
-    Operand,
-    Pair,
-    Register,
-    Special,
-    Symbol,
-    Vector,
-)
+from optgen.crosscheck.ptx.module import Entry, Instruction, Integer, Pair, Vector
+from optgen.crosscheck.ptx.operands import Fetch, Operands, Put, refuse
 from optgen.crosscheck.ptx.shuffle import MODES, shuffle
-from optgen.crosscheck.ptx.types import DTYPES, Array
+from optgen.crosscheck.ptx.types import DTYPES
 
 Step = Callable[[Frame], None]
-Fetch = Callable[[Frame], Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +69,7 @@ def compile_entry(entry: Entry) -> Program:
     Raises:
         PtxUnsupported: An opcode, a modifier or an operand is not known.
     """
-    slots = {name: i for i, name in enumerate(entry.registers)}
-    compiler = _Compiler(entry, slots)
+    compiler = _Compiler(entry)
     starts = {0, *entry.labels}
     starts |= {i + 1 for i, x in enumerate(entry.instructions) if x.opcode in _ENDS}
     end = len(entry.instructions)
@@ -91,7 +77,7 @@ def compile_entry(entry: Entry) -> Program:
     for start in sorted(s for s in starts if s < end):
         stop = min((s for s in starts if s > start), default=end)
         blocks[start] = compiler.block(start, min(stop, end))
-    return Program(entry, MappingProxyType(blocks), len(slots))
+    return Program(entry, MappingProxyType(blocks), len(entry.registers))
 
 
 _ENDS: Mapping[str, str] = MappingProxyType(
@@ -103,12 +89,12 @@ _BARRIERS = ("bar.sync", "barrier.sync", "barrier.sync.aligned")
 class _Compiler:
     """Compiles the instructions of one entry."""
 
-    def __init__(self, entry: Entry, slots: Mapping[str, int]) -> None:
-        self.entry = entry
-        self.slots = slots
+    def __init__(self, entry: Entry) -> None:
+        self._code = entry.instructions
+        self._bind = Operands(entry.registers)
 
     def block(self, start: int, stop: int) -> Block:
-        code = self.entry.instructions
+        code = self._code
         last = code[stop - 1]
         kind = _ENDS.get(last.opcode, "next")
         body = code[start:stop] if kind == "next" else code[start : stop - 1]
@@ -133,13 +119,13 @@ class _Compiler:
             "barrier": instruction.name in _BARRIERS and zero and instruction.guard is None,
         }
         if not known[kind]:
-            raise _refuse(instruction, "this form of control flow")
+            raise refuse(instruction, "this form of control flow")
 
     def _guard(self, instruction: Instruction) -> Guard | None:
         if instruction.guard is None:
             return None
-        self._check(instruction, instruction.guard, "pred")
-        return Guard(self.slots[instruction.guard.name], instruction.negated)
+        self._bind.check(instruction, instruction.guard, "pred")
+        return Guard(self._bind.slot(instruction.guard), instruction.negated)
 
     def _step(self, instruction: Instruction) -> Step:
         if instruction.opcode == "ld":
@@ -160,17 +146,17 @@ class _Compiler:
     def _arithmetic(self, instruction: Instruction) -> Step:
         found = operation(instruction.name, instruction.modifiers)
         if found is None:
-            raise _refuse(instruction, f"the instruction {instruction.name}")
+            raise refuse(instruction, f"the instruction {instruction.name}")
         if len(instruction.operands) != 1 + len(found.operands):
-            raise _refuse(instruction, "the number of operands")
+            raise refuse(instruction, "the number of operands")
         destination, *sources = instruction.operands
         fetches = [
-            self._fetch(instruction, source, kind, wider=found.resizes)
+            self._bind.fetch(instruction, source, kind, wider=found.resizes)
             for source, kind in zip(sources, found.operands, strict=True)
         ]
         if isinstance(destination, Pair):
             return self._both_predicates(instruction, destination, found, fetches)
-        put = self._put(instruction, destination, found.result, wider=found.resizes)
+        put = self._bind.put(instruction, destination, found.result, wider=found.resizes)
         apply = found.apply
         if found.divides:
             return _dividing(instruction, put, apply, fetches)
@@ -186,8 +172,8 @@ class _Compiler:
         self, instruction: Instruction, pair: Pair, found: Operation, fetches: list[Fetch]
     ) -> Step:
         if instruction.opcode != "setp" or len(fetches) != 2 or None in (pair.first, pair.second):
-            raise _refuse(instruction, "two destinations")
-        puts = [self._put(instruction, p, "pred") for p in (pair.first, pair.second) if p]
+            raise refuse(instruction, "two destinations")
+        puts = [self._bind.put(instruction, p, "pred") for p in (pair.first, pair.second) if p]
 
         def step(frame: Frame) -> None:
             holds = found.apply(*[fetch(frame) for fetch in fetches])
@@ -199,11 +185,13 @@ class _Compiler:
     def _load(self, instruction: Instruction) -> Step:
         kind, access = self._access(instruction)
         if len(instruction.operands) != 2:
-            raise _refuse(instruction, "the number of operands")
+            raise refuse(instruction, "the number of operands")
         destination, address = instruction.operands
         items = destination.items if isinstance(destination, Vector) else (destination,)
-        puts = [None if i is None else self._put(instruction, i, kind, wider=True) for i in items]
-        at = self._address(instruction, address, access.space)
+        puts = [
+            None if i is None else self._bind.put(instruction, i, kind, wider=True) for i in items
+        ]
+        at = self._bind.address(instruction, address)
         dtype = DTYPES[kind]
 
         def step(frame: Frame) -> None:
@@ -216,13 +204,15 @@ class _Compiler:
     def _store(self, instruction: Instruction) -> Step:
         kind, access = self._access(instruction)
         if len(instruction.operands) != 2 or access.space == "param":
-            raise _refuse(instruction, "a store of this form")
+            raise refuse(instruction, "a store of this form")
         address, source = instruction.operands
         items = source.items if isinstance(source, Vector) else (source,)
-        fetches = [self._fetch(instruction, i, kind, wider=True) for i in items if i is not None]
+        fetches = [
+            self._bind.fetch(instruction, i, kind, wider=True) for i in items if i is not None
+        ]
         if len(fetches) != access.vector:
-            raise _refuse(instruction, "a store of this form")
-        at = self._address(instruction, address, access.space)
+            raise refuse(instruction, "a store of this form")
+        at = self._bind.address(instruction, address)
         raw = access.dtype
 
         def step(frame: Frame) -> None:
@@ -242,41 +232,25 @@ class _Compiler:
         if words and words[0] in ("v2", "v4", "v8"):
             vector = int(words.pop(0)[1:])
         if words or kind not in DTYPES or kind in ("pred", "f16", "bf16"):
-            raise _refuse(instruction, f"the modifiers of {instruction.name}")
+            raise refuse(instruction, f"the modifiers of {instruction.name}")
         width = DTYPES[kind].itemsize
         operand = instruction.operands[0 if instruction.opcode == "ld" else -1]
         found = len(operand.items) if isinstance(operand, Vector) else 1
         if found != vector or width * vector > 32:
-            raise _refuse(instruction, "the width of the vector")
+            raise refuse(instruction, "the width of the vector")
         return kind, Access(space, np.dtype(f"u{width}"), vector, instruction)
-
-    def _address(self, instruction: Instruction, operand: Operand, space: str) -> Fetch:
-        if not isinstance(operand, Address):
-            raise _refuse(instruction, "the address")
-        offset = operand.offset
-        if isinstance(operand.base, Register):
-            kind = self.entry.registers[operand.base.name]
-            if DTYPES[kind].itemsize not in (4, 8) or kind in ("f32", "f64"):
-                raise _refuse(instruction, "the register of the address")
-            slot, dtype = self.slots[operand.base.name], np.dtype(f"u{DTYPES[kind].itemsize}")
-            return lambda frame: frame.take(slot).view(dtype).astype(np.int64) + offset
-        if isinstance(operand.base, Symbol):
-            name = operand.base.name
-            return lambda frame: np.array([frame.symbols[name] + offset])
-        value = operand.base.value + offset
-        return lambda frame: np.array([value])
 
     def _shuffle(self, instruction: Instruction) -> Step:
         if instruction.name not in [f"shfl.sync.{mode}.b32" for mode in MODES]:
-            raise _refuse(instruction, f"the instruction {instruction.name}")
+            raise refuse(instruction, f"the instruction {instruction.name}")
         if len(instruction.operands) != 5:
-            raise _refuse(instruction, "the number of operands")
+            raise refuse(instruction, "the number of operands")
         destination, *sources = instruction.operands
         pair = destination if isinstance(destination, Pair) else Pair(None, None)
         target = destination if pair.first is None else pair.first
-        put = self._put(instruction, target, "b32")
-        second = None if pair.second is None else self._put(instruction, pair.second, "pred")
-        fetches = [self._fetch(instruction, source, "u32") for source in sources]
+        put = self._bind.put(instruction, target, "b32")
+        second = None if pair.second is None else self._bind.put(instruction, pair.second, "pred")
+        fetches = [self._bind.fetch(instruction, source, "u32") for source in sources]
         mode = instruction.modifiers[1]
 
         def step(frame: Frame) -> None:
@@ -293,22 +267,23 @@ class _Compiler:
             ("b32",),
             ("b64",),
         ):
-            raise _refuse(instruction, "the operands")
+            raise refuse(instruction, "the operands")
         kind = instruction.modifiers[0]
         destination, source = instruction.operands
         vector = destination if isinstance(destination, Vector) else source
         if not isinstance(vector, Vector) or len(vector.items) not in (2, 4):
-            raise _refuse(instruction, "the operands")
+            raise refuse(instruction, "the operands")
         bits = int(kind[1:]) // len(vector.items)
         if bits < 16:
-            raise _refuse(instruction, "parts of one byte")
+            raise refuse(instruction, "parts of one byte")
         whole, part = DTYPES[kind], np.dtype(f"u{bits // 8}")
         count = len(vector.items)
         if isinstance(destination, Vector):
             puts = [
-                None if i is None else self._put(instruction, i, f"b{bits}") for i in vector.items
+                None if i is None else self._bind.put(instruction, i, f"b{bits}")
+                for i in vector.items
             ]
-            fetch = self._fetch(instruction, source, kind)
+            fetch = self._bind.fetch(instruction, source, kind)
 
             def unpack(frame: Frame) -> None:
                 value = fetch(frame)
@@ -319,9 +294,9 @@ class _Compiler:
             return unpack
         items = [i for i in vector.items if i is not None]
         if len(items) != count:
-            raise _refuse(instruction, "the operands")
-        fetches = [self._fetch(instruction, i, f"b{bits}") for i in items]
-        put_whole = self._put(instruction, destination, kind)
+            raise refuse(instruction, "the operands")
+        fetches = [self._bind.fetch(instruction, i, f"b{bits}") for i in items]
+        put_whole = self._bind.put(instruction, destination, kind)
 
         def pack(frame: Frame) -> None:
             value = fetches[0](frame).astype(whole)
@@ -330,75 +305,6 @@ class _Compiler:
             put_whole(frame, value)
 
         return pack
-
-    def _check(
-        self, instruction: Instruction, register: Register, kind: str, *, wider: bool = False
-    ) -> None:
-        """Refuse a register that does not fit an operand of this type."""
-        declared = self.entry.registers[register.name]
-        have, want = DTYPES[declared].itemsize, DTYPES[kind].itemsize
-        fits = (declared == "pred") == (kind == "pred") and (
-            have == want or (wider and have > want)
-        )
-        if not fits:
-            raise _refuse(instruction, f"a register of type .{declared} as .{kind}")
-
-    def _put(
-        self, instruction: Instruction, operand: Operand | None, kind: str, *, wider: bool = False
-    ) -> Callable[[Frame, Array], None]:
-        """Return what writes a value of this type; a wider register is sign- or zero-extended."""
-        if not isinstance(operand, Register):
-            raise _refuse(instruction, "the destination")
-        self._check(instruction, operand, kind, wider=wider)
-        slot = self.slots[operand.name]
-        width = DTYPES[self.entry.registers[operand.name]].itemsize
-        dtype = DTYPES[kind]
-        if dtype.itemsize == width:
-            return lambda frame, value: frame.put(slot, value)
-        if dtype.kind == "f":
-            raise _refuse(instruction, "a floating-point value in a wider register")
-        extended = np.dtype(f"{dtype.kind}{width}")
-        return lambda frame, value: frame.put(slot, value.astype(extended))
-
-    def _fetch(
-        self, instruction: Instruction, operand: Operand, kind: str, *, wider: bool = False
-    ) -> Fetch:
-        """Return what reads an operand as this type; of a wider register, the low bits."""
-        dtype = DTYPES["u32" if kind == IMMEDIATE else kind]
-        if kind == IMMEDIATE and not isinstance(operand, Integer):
-            raise _refuse(instruction, "an operand that is not constant")
-        if isinstance(operand, Register):
-            self._check(instruction, operand, kind, wider=wider)
-            slot = self.slots[operand.name]
-            width = DTYPES[self.entry.registers[operand.name]].itemsize
-            if kind == "pred":
-                return lambda frame: frame.take(slot)
-            if width == dtype.itemsize:
-                return lambda frame: frame.take(slot).view(dtype)
-            word, low = np.dtype(f"u{width}"), np.dtype(f"u{dtype.itemsize}")
-            return lambda frame: frame.take(slot).view(word).astype(low).view(dtype)
-        if isinstance(operand, Special) and dtype.itemsize == 4 and dtype.kind in "ui":
-            name = operand.name
-            return lambda frame: frame.select(frame.specials[name]).view(dtype)
-        if isinstance(operand, Symbol) and dtype.kind == "u" and dtype.itemsize in (4, 8):
-            symbol = operand.name
-            return lambda frame: np.array([frame.symbols[symbol]], np.int64).astype(dtype)
-        constant = _constant(operand, kind, dtype)
-        if constant is None:
-            raise _refuse(instruction, "an operand")
-        return lambda frame: constant
-
-
-def _constant(operand: Operand, kind: str, dtype: np.dtype[Any]) -> Array | None:
-    """Return a constant of one entry, or None if the operand is none of this type."""
-    if isinstance(operand, Floating) and operand.width == 8 * dtype.itemsize:
-        return np.array([operand.bits], f"u{dtype.itemsize}").view(dtype)
-    if not isinstance(operand, Integer) or dtype.kind == "f":
-        return None
-    if kind == "pred":
-        return np.array([operand.value != 0])
-    mask = (1 << 8 * dtype.itemsize) - 1
-    return np.array([operand.value & mask], f"u{dtype.itemsize}").view(dtype)
 
 
 def _guarded(step: Step, guard: Guard) -> Step:
@@ -423,8 +329,8 @@ def _guarded(step: Step, guard: Guard) -> Step:
 
 def _dividing(
     instruction: Instruction,
-    put: Callable[[Frame, Array], None],
-    apply: Callable[..., Array],
+    put: Put,
+    apply: Apply,
     fetches: list[Fetch],
 ) -> Step:
     def step(frame: Frame) -> None:
@@ -434,7 +340,3 @@ def _dividing(
         put(frame, apply(dividend, divisor))
 
     return step
-
-
-def _refuse(instruction: Instruction, why: str) -> PtxUnsupported:
-    return PtxUnsupported(instruction.text, instruction.line, why)

@@ -62,5 +62,9 @@ class DivisionByZero(PtxFault):
     """An integer division by zero, whose result PTX leaves open."""
 
 
+class Endless(PtxFault):
+    """The kernel runs far longer than any kernel over so few elements should."""
+
+
 class LaunchError(PtxFault):
     """The launch does not fit the entry: number, kind or size of the arguments, block size."""

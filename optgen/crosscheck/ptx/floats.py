@@ -124,11 +124,6 @@ def _poison(chosen: Array, a: Array, b: Array) -> Array:
     return np.where(np.isnan(a) | np.isnan(b), _canonical_nan(chosen.dtype), chosen)
 
 
-def negate(a: Array) -> Array:
-    """Flip the sign, of a NaN too."""
-    return np.negative(a)
-
-
 def bfloat16_bits(a: Array) -> Array:
     """Round float32 to bfloat16, to nearest even, as uint16; NaN gives 0x7fff."""
     wide = a.view(np.uint32).astype(np.uint64)

@@ -43,7 +43,8 @@ def _multiply_high_64(a: Array, b: Array) -> Array:
     low_a, high_a, low_b, high_b = a & mask, a >> half, b & mask, b >> half
     cross = high_a * low_b + ((low_a * low_b) >> half)
     other = low_a * high_b + (cross & mask)
-    return high_a * high_b + (cross >> half) + (other >> half)
+    high: Array = high_a * high_b + (cross >> half) + (other >> half)
+    return high
 
 
 def divide(a: Array, b: Array) -> Array:
@@ -51,12 +52,14 @@ def divide(a: Array, b: Array) -> Array:
     if a.dtype.kind == "u":
         return a // b
     quotient = unsigned(np.abs(a)) // unsigned(np.abs(b))
-    return np.where((a < 0) != (b < 0), np.negative(quotient), quotient).view(a.dtype)
+    signed: Array = np.where((a < 0) != (b < 0), np.negative(quotient), quotient)
+    return signed.view(a.dtype)
 
 
 def remainder(a: Array, b: Array) -> Array:
     """Return `a - b*divide(a, b)`, with the sign of `a`; `b` is nowhere zero."""
-    return a - b * divide(a, b)
+    rest: Array = a - b * divide(a, b)
+    return rest
 
 
 def shift_left(a: Array, count: Array) -> Array:
@@ -64,13 +67,14 @@ def shift_left(a: Array, count: Array) -> Array:
     bits = 8 * a.dtype.itemsize
     word = unsigned(a)
     shifted = word << np.minimum(count, bits - 1).astype(word.dtype)
-    return np.where(count >= bits, word.dtype.type(0), shifted).view(a.dtype)
+    kept: Array = np.where(count >= bits, word.dtype.type(0), shifted)
+    return kept.view(a.dtype)
 
 
 def shift_right(a: Array, count: Array) -> Array:
     """Shift `a` right, copying the sign of signed types; counts beyond the width clamp."""
     bits = 8 * a.dtype.itemsize
-    shifted = a >> np.minimum(count, bits - 1).astype(a.dtype)
+    shifted: Array = a >> np.minimum(count, bits - 1).astype(a.dtype)
     return shifted if a.dtype.kind == "i" else np.where(count >= bits, a.dtype.type(0), shifted)
 
 
@@ -100,15 +104,15 @@ def clamp_count(count: Array) -> Array:
 
 def population(a: Array) -> Array:
     """Count the bits that are set, as uint32."""
-    bits = np.unpackbits(_bytes(a), axis=1)
-    return bits.sum(axis=1, dtype=np.uint32)
+    count: Array = np.unpackbits(_bytes(a), axis=1).sum(axis=1, dtype=np.uint32)
+    return count
 
 
 def leading_zeros(a: Array) -> Array:
     """Count the zero bits above the highest set bit, as uint32."""
     bits = np.unpackbits(_bytes(a)[:, ::-1], axis=1)
-    first = bits.argmax(axis=1)
-    return np.where(bits.any(axis=1), first, bits.shape[1]).astype(np.uint32)
+    first: Array = np.where(bits.any(axis=1), bits.argmax(axis=1), bits.shape[1])
+    return first.astype(np.uint32)
 
 
 def reverse_bits(a: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from optgen.crosscheck.ptx.access import where
 from optgen.crosscheck.ptx.compile import Block, Program, compile_entry
-from optgen.crosscheck.ptx.errors import BarrierDivergence, LaunchError, UninitialisedRead
+from optgen.crosscheck.ptx.errors import BarrierDivergence, Endless, LaunchError, UninitialisedRead
 from optgen.crosscheck.ptx.frame import Frame, Space, Unwritten
 from optgen.crosscheck.ptx.memory import (
     GLOBAL_SHIFT,
@@ -31,6 +31,8 @@ from optgen.crosscheck.ptx.types import DTYPES, Array
 
 BATCH = 16384
 """Threads that run together: their registers stay in the processor's cache."""
+PATIENCE = 3_000_000
+"""Instructions issued, some seconds; a million elements on one block take about 100,000."""
 _PARAMETERS = 1 << 20  # window of the first parameter: above every global buffer
 
 Argument = Buffer | int | float | bytes | np.generic
@@ -44,6 +46,7 @@ def launch(
     args: Sequence[Argument],
     memory: Memory,
     dynamic_shared: int = 0,
+    patience: int = PATIENCE,
 ) -> Stats:
     """Run an entry to its end.
 
@@ -54,6 +57,7 @@ def launch(
         args: One per parameter: a buffer for a pointer, bytes for a struct, a number.
         memory: Where the buffers live.
         dynamic_shared: Bytes for variables whose size is set at launch.
+        patience: Instructions that a batch of blocks may issue before it counts as endless.
 
     Returns:
         What the launch did; results are in the buffers.
@@ -82,7 +86,7 @@ def launch(
             frame = Frame(program.registers, grid, block, first, blocks)
             frame.global_shadows, frame.loads, frame.stores = shadows, loads, stores
             _map(frame, entry, memory, parameters, dynamic_shared)
-            run = _Run(program, frame)
+            run = _Run(program, frame, patience)
             run.to_end()
             instructions += run.instructions
             barriers += run.barriers
@@ -173,7 +177,8 @@ def _map(
 class _Run:
     """One batch on its way through the program."""
 
-    def __init__(self, program: Program, frame: Frame) -> None:
+    def __init__(self, program: Program, frame: Frame, patience: int) -> None:
+        self._patience = patience
         self._program = program
         self._frame = frame
         self._code = program.entry.instructions
@@ -202,7 +207,15 @@ class _Run:
             self._leave(block, threads)
         except Unwritten:
             raise _unwritten(self._code[block.start + done]) from None
-        self.instructions += len(threads) * (block.after - block.start)
+        length = block.after - block.start
+        self.instructions += len(threads) * length
+        self._patience -= length
+        if self._patience < 0:
+            raise Endless(
+                "the kernel does not come to its end",
+                where=where(self._code[block.after - 1]),
+                fix="look at what its loop counts and compares",
+            )
 
     def _leave(self, block: Block, threads: Array) -> None:
         if block.kind == "next":

@@ -26,13 +26,3 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
     }
 )
 """The dtype that holds a value of each PTX type; `b` types are unsigned integers."""
-
-
-def is_float(name: str) -> bool:
-    """Tell whether a type is one that arithmetic instructions treat as floating point."""
-    return name in ("f32", "f64")
-
-
-def is_signed(name: str) -> bool:
-    """Tell whether a type is a signed integer."""
-    return name.startswith("s")

@@ -8,6 +8,7 @@ import pytest
 from optgen.crosscheck.ptx import (
     BarrierDivergence,
     DataRace,
+    Endless,
     LaunchError,
     Memory,
     OutOfBounds,
@@ -435,3 +436,49 @@ def test_dynamic_shared_memory() -> None:
     assert (out.read() == np.arange(64)).all()
     with pytest.raises(OutOfBounds, match="'room'"):
         launch(entry, grid=1, block=64, args=(out, 1), memory=memory, dynamic_shared=252)
+
+
+def test_an_endless_loop_ends() -> None:
+    body = "mov.u32 %r5, 0;\n$again:\n add.u32 %r5, %r5, 1;\n bra.uni $again;\n"
+    memory = Memory()
+    out = memory.alloc(np.zeros(32, np.uint32))
+    entry = parse(HEAD + body + TAIL).entries["k"]
+    with pytest.raises(Endless, match=r"does not come to its end(.|\n)*bra\.uni \$again"):
+        launch(entry, grid=1, block=32, args=(out, 1), memory=memory, patience=1000)
+
+
+def test_registers_are_packed_and_unpacked() -> None:
+    body = """
+    add.u32 %r6, %r1, 7;
+    mov.b64 %rd3, {%r1, %r6};
+    mov.b64 {%r7, %r8}, %rd3;
+    mov.b64 {_, %r9}, %rd3;
+    mov.b32 {%h1, %h2}, %r6;
+    mov.b32 %r10, {%h2, %h1};
+    mov.b64 %rd4, {%h1, %h2, %h1, 5};
+    shr.u64 %rd5, %rd4, 32;
+    cvt.u32.u64 %r11, %rd5;
+    sub.u32 %r12, %r8, %r7;
+    add.u32 %r12, %r12, %r9;
+    shr.u32 %r10, %r10, 16;
+    add.u32 %r5, %r10, %r12;
+    add.u32 %r5, %r5, %r11;
+"""
+    i = np.arange(128)
+    assert (run(body)[0] == (i + 7) + 7 + (i + 7) + (i + 7 + (5 << 16))).all()
+
+
+def test_both_predicates_and_constants_of_many_kinds() -> None:
+    body = """
+    setp.lt.u32 %p1|%p2, %r0, WARP_SZ;
+    or.pred %p3, %p1, %p2;
+    and.pred %p3, %p3, 1;
+    mov.f32 %f1, 0f40A00000;
+    cvt.rzi.u32.f32 %r6, %f1;
+    selp.u32 %r5, %r6, 0x10, %p1;
+    @%p3 add.u32 %r5, %r5, -1;
+    mov.b32 %r7, 0f3F800000;
+    shr.u32 %r7, %r7, 23;
+    add.u32 %r5, %r5, %r7;
+"""
+    assert (run(body)[0] == np.where(np.arange(128) % 64 < 32, 5, 16) - 1 + 127).all()
