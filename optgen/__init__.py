@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optgen.configuration import load_spec as load_spec
     from optgen.errors import OptgenError as OptgenError
+    from optgen.runtime.load import load_kernel as load_kernel
     from optgen.spec import Hyperparameter as Hyperparameter
     from optgen.spec import Let as Let
     from optgen.spec import OptimizerSpec as OptimizerSpec
@@ -32,6 +33,7 @@ _HOMES = {
     "StateBuffer": "optgen.spec",
     "__version__": "optgen.version",
     "compare": "optgen.verify",
+    "load_kernel": "optgen.runtime.load",
     "load_spec": "optgen.configuration",
 }
 """The module that defines each public name."""
@@ -46,6 +48,7 @@ __all__ = [
     "StateBuffer",
     "__version__",
     "compare",
+    "load_kernel",
     "load_spec",
 ]
 
