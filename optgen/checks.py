@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from optgen.arithmetic import arrange
+from optgen.arithmetic import Call, Node, Number, Power, arrange, children
 from optgen.assignment import Let, Set
 from optgen.errors import Location, SpecError, nearest
-from optgen.roles import roles
+from optgen.roles import Role, role_of, roles
 from optgen.symbols import REDUCTIONS, grad, param, step
 from optgen.symbols import symbol as make
 
@@ -70,7 +70,7 @@ def check_spec(spec: OptimizerSpec) -> None:
     _check_order(spec)
     _check_query(spec)
     _check_use(spec)
-    roles(spec)
+    _check_roles(spec)
 
 
 def _place(spec: OptimizerSpec, index: int) -> str:
@@ -169,6 +169,12 @@ def _check_value(spec: OptimizerSpec, index: int, assignment: Assignment) -> Non
                 where=_place(spec, index),
                 fix="name the reduced value with a Let first",
             )
+        if call != assignment.value or not isinstance(assignment, Let):
+            raise SpecError(
+                f"'{call}' stands inside an expression, or its value has no name",
+                where=_place(spec, index),
+                fix=f"write Let(..., {call}) above, and use its name here",
+            )
 
 
 def _check_order(spec: OptimizerSpec) -> None:
@@ -203,6 +209,39 @@ def _check_order(spec: OptimizerSpec) -> None:
                 fix="declare it as a StateBuffer, or use Let for an intermediate value",
             )
         written.add(assignment.target)
+
+
+def _check_roles(spec: OptimizerSpec) -> None:
+    """What is reduced has a value per element; what depends on elements has constant exponents."""
+    known = roles(spec)
+    for index, assignment in enumerate(spec.rule):
+        for node in _walk(arrange(assignment.value)):
+            match node:
+                case Call(function, (argument,)) if (
+                    function in _REDUCTIONS and role_of(argument, known) is not Role.ELEMENT
+                ):
+                    raise SpecError(
+                        f"'{assignment.value}' reduces what has no value per element",
+                        where=_place(spec, index),
+                        fix="reduce the parameter, the gradient, a state or what is made of them",
+                    )
+                case Power(_, exponent) if (
+                    not isinstance(exponent, Number) and role_of(node, known) is not Role.HOST
+                ):
+                    raise SpecError(
+                        "a power whose exponent is no constant depends on the elements of a tensor",
+                        where=_place(spec, index),
+                        fix="use integer powers and sqrt",
+                    )
+
+
+_REDUCTIONS = frozenset(r.__name__ for r in REDUCTIONS)
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for child in children(node):
+        yield from _walk(child)
 
 
 def _check_query(spec: OptimizerSpec) -> None:

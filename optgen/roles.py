@@ -42,7 +42,7 @@ def roles(spec: OptimizerSpec) -> dict[str, Role]:
     """Return the role of every name of a rule.
 
     Raises:
-        SpecError: A scalar state is given one value per element.
+        SpecError: A scalar state is given a value per element, or one that a reduction gives.
     """
     known = {"step": Role.HOST, "param": Role.ELEMENT, "grad": Role.ELEMENT}
     known |= {symbol.name: Role.ELEMENT for symbol in spec.inputs}
@@ -55,7 +55,14 @@ def roles(spec: OptimizerSpec) -> dict[str, Role]:
             raise SpecError(
                 f"the scalar state '{assignment.name}' is given one value per element",
                 where=f"{assignment.location}, rule {index + 1} ({assignment.name})",
-                fix="declare it with shape='param', or reduce it with norm(...) or mean(...)",
+                fix="declare it with shape='param'",
+            )
+        if assignment.name in scalars and role is Role.TENSOR:
+            raise SpecError(
+                f"the scalar state '{assignment.name}' is given the value of a reduction, "
+                "and states are stored before anything is reduced",
+                where=f"{assignment.location}, rule {index + 1} ({assignment.name})",
+                fix="declare it with shape='param'",
             )
         if assignment.name not in known or assignment.name in scalars:
             known[assignment.name] = role

@@ -17,4 +17,4 @@ bad = OptimizerSpec(
 # error:
 # the scalar state 'momentum' is given one value per element
 #   at tests/specs_bad/scalar_state_per_element.py:12, rule 1 (momentum)
-#   Fix: declare it with shape='param', or reduce it with norm(...) or mean(...)
+#   Fix: declare it with shape='param'
