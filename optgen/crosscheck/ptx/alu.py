@@ -121,6 +121,8 @@ def _bits() -> Iterator[tuple[str, Operation]]:
         yield f"brev.{t}", Operation(t, (t,), integers.reverse_bits)
         yield f"bfi.{t}", Operation(t, (t, t, "u32", "u32"), integers.insert_field)
     for t in ("u32", "s32", "u64", "s64"):
+        yield f"bfind.{t}", Operation("u32", (t,), integers.highest_bit)
+        yield f"bfind.shiftamt.{t}", Operation("u32", (t,), integers.normalising_shift)
         yield f"bfe.{t}", Operation(t, (t, "u32", "u32"), integers.extract_field)
     three = ("b32", "b32", "u32")
     wrap, clamp = integers.wrap_count, integers.clamp_count

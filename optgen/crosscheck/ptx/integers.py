@@ -115,6 +115,20 @@ def leading_zeros(a: Array) -> Array:
     return first.astype(np.uint32)
 
 
+def highest_bit(a: Array) -> Array:
+    """Return the place of the highest bit that differs from the sign, as uint32; none: all ones."""
+    significant = np.where(a < 0, ~a, a) if a.dtype.kind == "i" else a
+    bits = np.uint32(8 * a.dtype.itemsize)
+    return bits - np.uint32(1) - leading_zeros(unsigned(significant))
+
+
+def normalising_shift(a: Array) -> Array:
+    """Return the left shift that brings `highest_bit` to the top; none: all ones."""
+    place = highest_bit(a)
+    shift: Array = np.uint32(8 * a.dtype.itemsize - 1) - place
+    return np.where(place == np.uint32(0xFFFFFFFF), place, shift)
+
+
 def reverse_bits(a: Array) -> Array:
     """Reverse the order of the bits."""
     bits = np.unpackbits(_bytes(a), axis=1)[:, ::-1]

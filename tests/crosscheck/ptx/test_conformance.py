@@ -290,6 +290,11 @@ def definition(name: str) -> Callable[..., Any]:
         if "l" in words:
             return lambda a, b, n: (b << 32 | a) << count(n) >> 32
         return lambda a, b, n: (b << 32 | a) >> count(n)
+    if opcode == "bfind":
+        place = lambda a: (~a if a < 0 else a).bit_length() - 1  # noqa: E731
+        if "shiftamt" in words:
+            return lambda a: -1 if place(a) < 0 else bits - 1 - place(a)
+        return place
     floats: dict[str, Callable[..., Any]] = {
         "add": functools.partial(add, kind),
         "mul": functools.partial(multiply, kind),
