@@ -9,7 +9,8 @@ import pytest
 
 from optgen import paths
 from optgen.errors import SpecError, UsageError
-from optgen.loader import Catalogue, load_catalogue, load_file, spec_files
+from optgen.loader import Catalogue, load_catalogue, load_file
+from optgen.spec_files import spec_files
 
 RULE = """
 from optgen.spec import Hyperparameter, OptimizerSpec, Set
