@@ -30,6 +30,7 @@ from optgen.symbols import (
 hessian = symbol("hessian")
 ratio, chosen, limited = symbol("ratio"), symbol("chosen"), symbol("limited")
 x, root_sum, scaled = symbol("x"), symbol("root_sum"), symbol("scaled")
+param_norm, grad_mean = symbol("param_norm"), symbol("grad_mean")
 
 everything = OptimizerSpec(
     name="everything:sample",
@@ -57,7 +58,9 @@ everything = OptimizerSpec(
         Let(x, Abs(grad) - sign(exp_avg)),
         Let(root_sum, sqrt(square_avg) + eps),
         Let(scaled, root_sum**2 / (max_exp_avg_sq**2 * (1 + x)), doc="a square"),
-        Let(ratio, norm(param) / mean(grad)),
+        Let(param_norm, norm(param)),
+        Let(grad_mean, mean(grad)),
+        Let(ratio, param_norm / grad_mean),
         Let(limited, Min(Max(scaled, -x), x, 1)),
         Let(
             chosen,
