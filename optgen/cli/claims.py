@@ -8,8 +8,6 @@ from optgen.cli.levels import Check
 from optgen.configuration import find_spec, open_catalogue
 from optgen.errors import UsageError
 
-STEPS, TIMEOUT = 3, 60.0
-
 
 def check_algebra(
     names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
@@ -32,7 +30,7 @@ def check_algebra(
     checks = []
     for spec in specs:
         # A decider that calls a rule different from itself, or cannot tell, is good for nothing.
-        comparison = verify.compare(spec, spec, given=(), steps=STEPS, timeout=TIMEOUT)
+        comparison = verify.compare(spec, spec)
         outcome = {"equal": "passed", "different": "failed"}.get(comparison.verdict, "unknown")
         checks.append(Check(spec.name, outcome, "equals itself"))  # type: ignore[arg-type]
     return tuple(checks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,15 +24,11 @@ from optgen.configuration import find_spec, open_catalogue, spec_folders
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
     help="How many steps a run from the initial states may take to tell the two apart.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
     help="Seconds after which the verdict is 'unknown'.",
 )
 @options.specs
@@ -40,8 +37,8 @@ def compare(
     left: str,
     right: str,
     given: tuple[str, ...],
-    steps: int,
-    timeout: float,
+    steps: int | None,
+    timeout: float | None,
     specs: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -55,8 +52,11 @@ def compare(
     sides = find_spec(catalogue, left, folders), find_spec(catalogue, right, folders)
     from optgen import verify
 
+    # What is not given is left to optgen.verify: its defaults are defined there, once.
+    limits = {"steps": steps, "timeout": timeout}
+    options: dict[str, Any] = {k: v for k, v in limits.items() if v is not None}
     with output.working(f"comparing {left} with {right}"):
-        comparison = verify.compare(*sides, given=given, steps=steps, timeout=timeout)
+        comparison = verify.compare(*sides, given=given, **options)
     if as_json:
         output.document(comparison.to_json())
     else:

@@ -64,6 +64,15 @@ def test_compare_hands_on_its_options(optgen: Any, monkeypatch: pytest.MonkeyPat
     }
 
 
+def test_compare_leaves_what_is_not_given_to_verify(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decider = Decider()
+    put_module(monkeypatch, "verify", decider)
+    optgen("compare", "adam", "adamw")
+    assert decider.asked[0][2] == {"given": ()}
+
+
 @pytest.mark.parametrize("wrong", [("--steps", "0"), ("--timeout", "0"), ("--steps", "many")])
 def test_compare_refuses_numbers_without_sense(optgen: Any, wrong: tuple[str, str]) -> None:
     assert optgen("compare", "adam", "adamw", *wrong).exit_code == 2
