@@ -34,7 +34,7 @@ _CUDA_WORDS = frozenset(
     "blockDim blockIdx gridDim threadIdx warpSize float2 float4 double2 double4 dim3".split()
 )
 _GENERATED_WORDS = frozenset(
-    """aligned args block blocks chunk chunks count dtype element first grid half hyperparameters
+    """aligned args at block blocks chunk chunks count dtype element first grid half hyperparameters
     index init kind lane lanes map mask n np numel numpy part partials range result row scalars
     slice slot start state stop stride tensor tensors total unknown value vectors width
     work""".split()
@@ -45,6 +45,8 @@ _FUNCTION_WORDS = frozenset(
     sign sqrt sqrtf""".split()
 )
 """Functions of the C library and of the notation of rules."""
+_SUFFIXES = ("_v", "_e", "_sum", "_chunk")
+"""What generated code adds to a name: a vector of it, one element, its sum, a part of that."""
 
 
 def reserved(name: str) -> str:
@@ -145,6 +147,15 @@ def _check_symbols(spec: OptimizerSpec) -> None:
                 where=where,
                 fix=f"make it with optgen.symbols.symbol('{name}')",
             )
+    for name, (_, role) in known.items():
+        for suffix in _SUFFIXES:
+            if name.endswith(suffix) and name.removesuffix(suffix) in known:
+                raise SpecError(
+                    f"'{name}' ({role}) is what generated code makes of"
+                    f" '{name.removesuffix(suffix)}'",
+                    where=spec.location,
+                    fix=f"choose another name than '{name}'",
+                )
     for index, assignment in enumerate(spec.rule):
         symbols = assignment.value.free_symbols | {assignment.target}
         for symbol in sorted(symbols, key=str):
