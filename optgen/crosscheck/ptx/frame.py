@@ -1,7 +1,7 @@
 """The registers of a batch of blocks: one array per register, one entry per thread.
 
-A value that is the same in every thread is an array of one entry. Arrays are never
-changed in place unless this module made them (`_owned`), so instructions may share them.
+A value that is the same in every thread is an array of one entry. Every register has an
+array of its own (instructions make new ones), so writing in some threads changes it in place.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ class Frame:
 
     def __init__(self, registers: int, grid: int, block: int, first: int, blocks: int) -> None:
         self._values: list[Array | None] = [None] * registers
-        self._owned = bytearray(registers)
         self.lanes: Lanes | None = None
         self.threads = blocks * block
         self.block_size = block
@@ -108,18 +107,16 @@ class Frame:
         return value[self.lanes]
 
     def put(self, slot: int, value: Array) -> None:
-        """Set a register in the active threads; the array may not be changed afterwards."""
+        """Set a register in the active threads; it takes the array over."""
         if self.lanes is None:
             self._values[slot] = value
-            self._owned[slot] = 0
             return
         old = self._values[slot]
         if old is None:
             old = np.zeros(self.threads, value.dtype)
-        elif not self._owned[slot]:
+        elif len(old) != self.threads:
             old = np.broadcast_to(old, self.threads).copy()
         self._values[slot] = old
-        self._owned[slot] = 1
         old.view(value.dtype)[self.lanes] = value
 
     def index_lanes(self) -> Array:

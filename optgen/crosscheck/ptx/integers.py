@@ -146,7 +146,6 @@ def extract_field(a: Array, start: Array, length: Array) -> Array:
     """Return the field of `length` bits from bit `start` on, sign-extended if signed."""
     bits = 8 * a.dtype.itemsize
     start, length = start & np.uint32(255), length & np.uint32(255)
-    length = np.minimum(length, np.uint32(bits))
     word = unsigned(a)
     if a.dtype.kind == "u":
         return shift_right(word, start) & ~shift_left(~np.zeros_like(word), length)

@@ -56,8 +56,9 @@ def shuffle(
     position[active] = np.arange(len(active))
     _check_members(frame, instruction, active, members)
     given = position[warp_start + source]
-    if (given < 0).any() or (frame.warp[active[given]] != frame.warp[active]).any():
-        raise _divergence(frame, instruction, active, int(np.argmin(given)))
+    missing = (given < 0) | (frame.warp[active[given]] != frame.warp[active])
+    if missing.any():
+        raise _divergence(frame, instruction, active, int(np.argmax(missing)))
     return np.broadcast_to(value, len(active))[given], inside
 
 

@@ -482,3 +482,73 @@ def test_both_predicates_and_constants_of_many_kinds() -> None:
     add.u32 %r5, %r5, %r7;
 """
     assert (run(body)[0] == np.where(np.arange(128) % 64 < 32, 5, 16) - 1 + 127).all()
+
+
+def test_a_permuted_access_moves_the_right_words() -> None:
+    """First and last thread in place, the others reversed: the span alone tells nothing."""
+    body = """
+    sub.u32 %r6, 63, %r0;
+    setp.eq.u32 %p1, %r0, 0; @%p1 mov.u32 %r6, 0;
+    setp.eq.u32 %p1, %r0, 63; @%p1 mov.u32 %r6, 63;
+    mul.wide.u32 %rd3, %r6, 4; add.u64 %rd2, %rd1, %rd3;
+    mov.u32 %r5, %r0;
+"""
+    got, stats = run(body, grid=1)
+    assert got.tolist() == [0, *range(62, 0, -1), 63]
+    # Thread 0 and thread 63 lie a sector apart from the rest of their warps.
+    assert (stats.stores["out"].requests, stats.stores["out"].sectors) == (2, 10)
+
+
+def test_groups_that_meet_again_are_in_order() -> None:
+    body = """
+    mov.u32 %r5, 1;
+    setp.eq.u32 %p1, %r0, 40; @%p1 ret;
+    and.b32 %r6, %r0, 1; setp.eq.u32 %p2, %r6, 0;
+    @%p2 bra $join;
+    mov.u32 %r5, 2;
+$join:
+"""
+    got, stats = run(body, grid=1)
+    i = np.arange(64)
+    assert (got == np.where(i == 40, 0, 1 + i % 2)).all()
+    assert (stats.stores["out"].requests, stats.stores["out"].sectors) == (2, 8)
+
+
+def test_a_shuffle_reads_no_lane_of_the_next_block() -> None:
+    """Blocks of 40 threads: lane 16 of warp 1 does not exist, though the next block does."""
+    body = """
+    mov.u32 %r6, 0; setp.eq.u32 %p1, %r3, 0; @%p1 mov.u32 %r6, 16;
+    shfl.sync.bfly.b32 %r5, %r1, %r6, 31, -1;
+"""
+    with pytest.raises(ShuffleDivergence, match="thread 32 of block 0"):
+        run(body, block=40)
+    alone = "setp.lt.u32 %p1, %r0, 16; @!%p1 ret; shfl.sync.bfly.b32 %r5, %r1, 16, 31, 0xFFFF;"
+    with pytest.raises(ShuffleDivergence, match="thread 0 of block 0"):
+        run(alone, grid=1, block=32)
+
+
+def test_a_guarded_access_that_no_thread_makes() -> None:
+    body = """
+    mov.u32 %r5, 6; mov.u64 %rd3, 0;
+    setp.gt.u32 %p1, %r0, 999;
+    @%p1 ld.global.u32 %r5, [%rd3];
+    @%p1 st.global.u32 [%rd3], %r5;
+"""
+    assert (run(body)[0] == 6).all()
+
+
+def test_an_inner_scope_hides_nothing_afterwards() -> None:
+    body = "mov.u32 %r6, 4; { .reg .b32 %r6; mov.u32 %r6, 9; } mov.u32 %r5, %r6;"
+    assert (run(body)[0] == 4).all()
+
+
+def test_an_aligned_access_within_a_misaligned_buffer() -> None:
+    body = """
+    mul.wide.u32 %rd3, %r0, 8; add.u64 %rd3, %rd1, %rd3;
+    st.global.v2.u32 [%rd3+4], {%r0, %r1};
+"""
+    memory = Memory()
+    out = memory.alloc(np.zeros(8, np.uint32), misalign=4)
+    entry = parse(HEAD + body + "\n ret;\n}\n").entries["k"]
+    launch(entry, grid=1, block=3, args=(out, 0), memory=memory)
+    assert out.read().tolist() == [0, 0, 0, 1, 1, 2, 2, 0]
