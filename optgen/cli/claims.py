@@ -1,18 +1,26 @@
-"""The level `algebra` of `optgen verify`: every rule equals itself, and every claim holds."""
+"""The level `algebra` of `optgen verify`: every rule equals itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from optgen.cli.levels import Check
+from optgen.cli.levels import Check, Outcome
 from optgen.configuration import find_spec, open_catalogue
 from optgen.errors import UsageError
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "equal": "passed",
+    "different": "failed",
+    "unknown": "unknown",
+}
+"""What a verdict means for the claim that a rule equals itself."""
 
 
 def check_algebra(
     names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
 ) -> tuple[Check, ...]:
-    """Check rules, and the claims that are kept in files.
+    """Check rules. Claims that are kept in files are refused until there is a reader for them.
 
     Args:
         names: Rules; all of them if empty.
@@ -31,6 +39,6 @@ def check_algebra(
     for spec in specs:
         # A decider that calls a rule different from itself, or cannot tell, is good for nothing.
         comparison = verify.compare(spec, spec)
-        outcome = {"equal": "passed", "different": "failed"}.get(comparison.verdict, "unknown")
-        checks.append(Check(spec.name, outcome, "equals itself"))  # type: ignore[arg-type]
+        outcome = OUTCOMES[comparison.verdict]
+        checks.append(Check(spec.name, outcome, "equals itself"))
     return tuple(checks)

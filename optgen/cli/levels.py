@@ -25,7 +25,7 @@ class VerifyRequest:
     Attributes:
         names: Rules or claims; all of them if empty.
         levels: Levels asked for by name; all of them if empty.
-        claims: Folder of claim files, or None for the usual place.
+        claims: Folder of claim files, or None.
         specs: Folders of rules besides optgen's own.
     """
 

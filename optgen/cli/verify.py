@@ -25,7 +25,7 @@ from optgen.doctor import LEVELS
     "--claims",
     type=click.Path(path_type=Path, exists=True),
     metavar="DIR",
-    help="The folder (or file) of claims; ./tests/claims if not given.",
+    help="A folder (or file) of claims to check besides the rules.",
 )
 @options.specs
 @options.as_json

@@ -136,6 +136,15 @@ def test_algebra_wants_every_rule_to_equal_itself(
     assert "did you mean 'adam'" in unknown.err
 
 
+def test_claim_files_are_refused_and_not_left_out_silently(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_module(monkeypatch, "verify", Decider())
+    result = optgen("verify", "--level", "algebra", "--claims", tmp_path)
+    assert (result.exit_code, result.out) == (2, "")
+    assert "claim files cannot be checked yet" in result.err
+
+
 def test_levels_of_generated_code_say_why_they_do_not_run(optgen: Any) -> None:
     result = optgen("verify", "--level", "run")
     assert result.exit_code == 2
