@@ -80,7 +80,7 @@ def run_build(request: BuildRequest) -> BuildReport:
     )
     names = request.names or tuple(catalogue)
     fresh = [name for name in names if request.check or not known.holds(base, catalogue[name])]
-    results = list(_build_all(fresh, request, catalogue))
+    results = list(build_rules(fresh, request, catalogue))
     record = known.updated(base, results, catalogue, request)
     if any(row.failures for result in results for row in result.rows):
         return _failed(results)
@@ -90,10 +90,13 @@ def run_build(request: BuildRequest) -> BuildReport:
     return record.report(request, built=len(results))
 
 
-def _build_all(
+def build_rules(
     names: Iterable[str], request: BuildRequest, catalogue: Catalogue
 ) -> Iterator[RuleBuild]:
-    """Build rules in parallel, the ones with reductions first since they take longest."""
+    """Yield what building each rule gives, the rules with reductions first: they take longest.
+
+    Nothing is written; `names` are names in the catalogue.
+    """
     from optgen.rule_build import build_rule
     from optgen.symbols import REDUCTIONS
 

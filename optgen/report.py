@@ -54,7 +54,7 @@ class Row:
             self.target,
             self.dtype,
             self.algebra,
-            self.compile,
+            self.compile.split(":")[0],
             self.run,
             "" if self.registers is None else str(self.registers),
             "" if self.spills is None else str(self.spills),

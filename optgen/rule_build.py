@@ -164,6 +164,19 @@ def _levels(compiled: tuple[_Compiled, ...], reason: str) -> tuple[str, ...]:
     )
 
 
+def _resources(kernel: Kernel, compiled: tuple[_Compiled, ...]) -> tuple[int | None, int | None]:
+    """Return the most registers per thread and the most bytes spilled, over all launches."""
+    entries = {launch.entry for launch in abi(kernel).launches}
+    found = [
+        resource
+        for item in compiled
+        for entry, resource in item.compiled.resources.items()
+        if entry in entries
+    ]
+    registers = max((r.registers for r in found), default=None)
+    return registers, max((r.spill_stores + r.spill_loads for r in found), default=None)
+
+
 def _cuda_row(
     spec: OptimizerSpec,
     kernel: Kernel,
@@ -172,38 +185,30 @@ def _cuda_row(
     reason: str,
 ) -> Row:
     started = time.perf_counter()
-    called = abi(kernel)
-    entries = {launch.entry for launch in called.launches}
-    resources = [
-        resource
-        for item in compiled
-        for entry, resource in item.compiled.resources.items()
-        if entry in entries
-    ]
-    registers = max((r.registers for r in resources), default=None)
-    spills = max((r.spill_stores + r.spill_loads for r in resources), default=None)
-    failures = []
+    registers, spills = _resources(kernel, compiled)
+    compile_failures = []
     if spills:
-        failures.append(f"{spills} bytes of registers are spilled to memory")
+        compile_failures.append(f"{spills} bytes of registers are spilled to memory")
     if registers is not None and registers > MAX_REGISTERS:
-        failures.append(f"{registers} registers per thread, more than {MAX_REGISTERS}")
+        compile_failures.append(f"{registers} registers per thread, more than {MAX_REGISTERS}")
+    run_failures = []
     traffic: float | None = None
     for item in compiled:
         difference, traffic = _run_cuda(spec, kernel, module, item)
-        failures += [f"{item.arch}: {difference}"] if difference else []
+        run_failures += [f"{item.arch}: {difference}"] if difference else []
     archs = " ".join(item.arch for item in compiled)
     return Row(
         rule=spec.name,
         target="cuda",
         dtype=kernel.arithmetic.value,
         algebra="",
-        compile=archs or "off",
-        run="failed" if failures else "bits of NumPy" if compiled else "off",
+        compile=f"off: {reason}" if reason else "failed" if compile_failures else archs,
+        run="off" if reason else "failed" if run_failures else "bits of NumPy",
         registers=registers,
         spills=spills,
         bytes_per_parameter=traffic,
         seconds=time.perf_counter() - started,
-        failures=tuple(failures),
+        failures=(*compile_failures, *run_failures),
     )
 
 

@@ -104,10 +104,16 @@ def _algebra(request: VerifyRequest) -> tuple[Check, ...]:
     return check_algebra(request.names, request.claims, request.specs)
 
 
-def _generated(_request: VerifyRequest) -> tuple[Check, ...]:
-    raise BackendUnavailable(
-        "not run by verify yet", fix="`optgen build` compiles and runs what it generates"
-    )
+def _compile(request: VerifyRequest) -> tuple[Check, ...]:
+    from optgen.cli.kernels import check_compiled
+
+    return check_compiled(request.names, request.specs)
 
 
-RUNNERS: Mapping[str, Runner] = {"algebra": _algebra, "compile": _generated, "run": _generated}
+def _run_kernels(request: VerifyRequest) -> tuple[Check, ...]:
+    from optgen.cli.kernels import check_run
+
+    return check_run(request.names, request.specs)
+
+
+RUNNERS: Mapping[str, Runner] = {"algebra": _algebra, "compile": _compile, "run": _run_kernels}

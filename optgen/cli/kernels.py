@@ -1,0 +1,66 @@
+"""The levels `compile` and `run` of `optgen verify`: what a build checks, with nothing written."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from optgen.cli.levels import Check, Outcome
+from optgen.configuration import open_catalogue
+from optgen.errors import BackendUnavailable
+from optgen.pipeline import BuildRequest, build_rules
+from optgen.report import Row
+
+
+@cache
+def _rows(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Row, ...]:
+    """Build rules in memory, once for both levels; claims among the names are left to algebra."""
+    catalogue = open_catalogue(folders)
+    rules = [catalogue[name].name for name in names if name in catalogue]
+    request = BuildRequest(
+        names=(),
+        targets=("numpy", "cuda"),
+        dtypes=("float32", "float64"),
+        archs=(),
+        out=Path("generated"),
+        specs=folders,
+        jobs=os.cpu_count() or 1,
+    )
+    built = build_rules(rules if names else list(catalogue), request, catalogue)
+    return tuple(row for result in built for row in result.rows)
+
+
+def check_compiled(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+    """Return whether the CUDA kernels of some rules compile without spills, for every type.
+
+    Raises:
+        BackendUnavailable: There is no compiler.
+    """
+    checks = []
+    for row in _rows(names, folders):
+        if row.target != "cuda":
+            continue
+        if row.compile.startswith("off"):
+            raise BackendUnavailable(row.compile.removeprefix("off: "))
+        outcome: Outcome = "failed" if row.compile == "failed" else "passed"
+        detail = f"{row.compile}; {row.registers} registers, {row.spills} bytes spilled"
+        checks.append(Check(f"{row.rule} ({row.target}, {row.dtype})", outcome, detail))
+    return tuple(checks)
+
+
+def check_run(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+    """Return whether kernels of some rules give the right bits when they run.
+
+    NumPy kernels are compared with the IR and the oracle; where there is a
+    compiler, compiled CUDA is executed on the CPU and compared with NumPy.
+    """
+    checks = []
+    for row in _rows(names, folders):
+        if row.run == "off":
+            continue
+        failed = row.run == "failed"
+        detail = "; ".join(row.failures) if failed else row.run
+        name = f"{row.rule} ({row.target}, {row.dtype})"
+        checks.append(Check(name, "failed" if failed else "passed", detail))
+    return tuple(checks)
