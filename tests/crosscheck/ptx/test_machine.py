@@ -499,6 +499,18 @@ def test_a_permuted_access_moves_the_right_words() -> None:
     assert (stats.stores["out"].requests, stats.stores["out"].sectors) == (2, 10)
 
 
+def test_a_sector_that_a_warp_comes_back_to_counts_once() -> None:
+    body = """
+    and.b32 %r6, %r0, 1; shl.b32 %r6, %r6, 5;
+    shr.u32 %r7, %r0, 1; add.u32 %r6, %r6, %r7;
+    mul.wide.u32 %rd3, %r6, 4; add.u64 %rd2, %rd1, %rd3;
+    mov.u32 %r5, %r0;
+"""
+    got, stats = run(body, grid=1)
+    assert (got == np.concatenate((np.arange(0, 64, 2), np.arange(1, 64, 2)))).all()
+    assert (stats.stores["out"].requests, stats.stores["out"].sectors) == (2, 8)
+
+
 def test_groups_that_meet_again_are_in_order() -> None:
     body = """
     mov.u32 %r5, 1;
@@ -538,8 +550,13 @@ def test_a_guarded_access_that_no_thread_makes() -> None:
 
 
 def test_an_inner_scope_hides_nothing_afterwards() -> None:
-    body = "mov.u32 %r6, 4; { .reg .b32 %r6; mov.u32 %r6, 9; } mov.u32 %r5, %r6;"
-    assert (run(body)[0] == 4).all()
+    body = """
+    mov.u32 %r6, 4;
+    { .reg .b32 %r6; mov.u32 %r6, 9; }
+    { add.u32 %r6, %r6, 1; }
+    mov.u32 %r5, %r6;
+"""
+    assert (run(body)[0] == 5).all()
 
 
 def test_an_aligned_access_within_a_misaligned_buffer() -> None:
