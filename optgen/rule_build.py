@@ -191,6 +191,11 @@ def _cuda_row(
         compile_failures.append(f"{spills} bytes of registers are spilled to memory")
     if registers is not None and registers > MAX_REGISTERS:
         compile_failures.append(f"{registers} registers per thread, more than {MAX_REGISTERS}")
+    for item in compiled:
+        for launch in abi(kernel).launches:
+            # ptxas may fuse what does not say how it rounds; then the PTX is not what runs.
+            if loose := item.module.entries[launch.entry].contractible():
+                compile_failures.append(f"{item.arch}: {len(loose)} operations may be fused")
     run_failures = []
     traffic: float | None = None
     for item in compiled:
