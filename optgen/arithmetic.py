@@ -133,8 +133,38 @@ def product(
         return above[0]
     if coefficient == -1 and len(above) == 1 and not below and isinstance(above[0], Product):
         inner = above[0]
-        return Product(-inner.coefficient, inner.numerators, inner.denominators)
+        return product(-inner.coefficient, inner.numerators, inner.denominators)
     return Product(coefficient, ordered(above), ordered(below))
+
+
+def power(base: Node, exponent: Node) -> Node:
+    """Build a power whose exponent is no constant, in its one normal form.
+
+    Releases of sympy disagree about a rational base in a product: 1.13 turns
+    `(24/25)**x` into `(25/24)**(-x)`. Here the exponent is the one without a minus.
+    """
+    if isinstance(base, Number) and base.value > 0:
+        sign = _sign(exponent)
+        if sign < 0 or (sign == 0 and base.value > 1):
+            return Power(Number(1 / base.value), _negated(exponent))
+    return Power(base, exponent)
+
+
+def _sign(node: Node) -> int:
+    """Return how many terms are added, less those that are subtracted."""
+    match node:
+        case Number(value) | Product(value, _, _):
+            return -1 if value < 0 else 1
+        case Sum(terms):
+            return sum(_sign(term) for term in terms)
+        case _:
+            return 1
+
+
+def _negated(node: Node) -> Node:
+    if isinstance(node, Sum):
+        return Sum(ordered(_negated(term) for term in node.terms))
+    return product(Fraction(-1), (node,))
 
 
 def arrange(expr: sympy.Basic) -> Node:
@@ -214,7 +244,7 @@ def _power(expr: sympy.Pow) -> Node:
             f"unsupported function: the power {exponent} of '{base}'",
             fix="use integer powers and sqrt, and name each with a Let",
         )
-    return Power(arrange(base), arrange(exponent))
+    return power(arrange(base), arrange(exponent))
 
 
 def _call(expr: sympy.Function) -> Node:

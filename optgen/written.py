@@ -31,6 +31,7 @@ from optgen.arithmetic import (
     Sum,
     arrange,
     ordered,
+    power,
     product,
 )
 from optgen.errors import SpecError
@@ -225,4 +226,5 @@ def _power(base: Node, exponent: Node) -> Node:
             return product(Fraction(1), (), (_power(base, Number(-exponent.value)),))
         if exponent.value == 1:
             return base
-    return Power(base, exponent)
+        return Power(base, exponent)
+    return power(base, exponent)

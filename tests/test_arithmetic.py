@@ -178,6 +178,30 @@ def test_grouped_product_stays_grouped() -> None:
     assert product(ONE, (PARAM, quotient)) != arrange(param * grad / lr)
 
 
+@pytest.mark.parametrize(
+    ("expression", "base", "exponent"),
+    [
+        (Rational(24, 25) ** lr, Fraction(24, 25), lr),
+        (Rational(25, 24) ** (-lr), Fraction(24, 25), lr),
+        (Rational(25, 24) ** lr, Fraction(25, 24), lr),
+        (sympy.Integer(3) ** lr, Fraction(3), lr),
+        (sympy.Integer(2) ** (-step), Fraction(1, 2), step),
+        (Rational(24, 25) ** (lr + 1), Fraction(24, 25), lr + 1),
+        (Rational(25, 24) ** (-lr - 1), Fraction(24, 25), lr + 1),
+        (Rational(25, 24) ** (1 - lr), Fraction(24, 25), lr - 1),
+        (Rational(24, 25) ** (lr - 1), Fraction(24, 25), lr - 1),
+        (Rational(25, 24) ** (-lr * (step + 1)), Fraction(24, 25), lr * (step + 1)),
+    ],
+    ids=str,
+)
+def test_a_rational_base_has_one_form_in_every_sympy(
+    expression: sympy.Expr, base: Fraction, exponent: sympy.Expr
+) -> None:
+    assert arrange(expression) == Power(Number(base), arrange(exponent))
+    # in a product, sympy 1.13 turns a base below 1 over
+    assert arrange(expression * grad) == product(ONE, (GRAD, arrange(expression)))
+
+
 def test_names_and_children() -> None:
     node = arrange(Piecewise((lr * grad / norm(param), beta1**step > 0), (sqrt(exp_avg), True)))
     assert names(node) == {"lr", "grad", "param", "beta1", "step", "exp_avg"}

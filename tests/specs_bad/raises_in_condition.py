@@ -5,6 +5,6 @@ from optgen.symbols import grad
 factor = 1 if grad > 0 else -1
 
 # error:
-# the spec file raises TypeError: cannot determine truth value of Relational: grad > 0
+# the spec file raises TypeError: cannot determine truth value of Relational...
 #   at tests/specs_bad/raises_in_condition.py:5
 #   Fix: mend the line
