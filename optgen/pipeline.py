@@ -21,42 +21,15 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optgen.record import Record, RuleBuild, fingerprint, manifest_text
-from optgen.report import BuildReport, Row
+from optgen.record import Record, fingerprint, manifest_text
+from optgen.report import BuildReport, Row, RuleBuild
+from optgen.request import DEFAULT_ARCHS, BuildRequest
 
 if TYPE_CHECKING:
     from optgen.loader import Catalogue
-
-DEFAULT_ARCHS = ("sm_80", "sm_90")
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """What to build.
-
-    Attributes:
-        names: Rules; all of them if empty.
-        targets: Backends.
-        dtypes: Arithmetic types.
-        archs: GPU architectures; `DEFAULT_ARCHS` if empty.
-        out: Output folder.
-        specs: Folders of rules besides optgen's own.
-        check: Compare with the folder instead of writing it.
-        jobs: Processes.
-    """
-
-    names: tuple[str, ...]
-    targets: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    archs: tuple[str, ...]
-    out: Path
-    specs: tuple[Path, ...]
-    check: bool = False
-    jobs: int = 1
 
 
 def run_build(request: BuildRequest) -> BuildReport:

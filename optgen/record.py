@@ -14,37 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from optgen import fingerprint as hashes
 from optgen import paths
-from optgen.report import BuildReport, Row
+from optgen.report import BuildReport, Row, RuleBuild
+from optgen.request import BuildRequest
 
 if TYPE_CHECKING:
-    from optgen.backends.base import SourceFile
     from optgen.loader import Catalogue
-    from optgen.pipeline import BuildRequest
     from optgen.spec import OptimizerSpec
 
 _RECORD = ".build/record.json"
 _FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RuleBuild:
-    """All that building one rule gave.
-
-    Attributes:
-        rule: Its name.
-        digest: Hash of what the rule computes.
-        files: Source files.
-        binaries: Compiled files, by path below `.build/`.
-        rows: One per target and type.
-        levels: What ran with which tools, and what did not and why.
-    """
-
-    rule: str
-    digest: str
-    files: tuple[SourceFile, ...]
-    binaries: tuple[tuple[str, bytes], ...]
-    rows: tuple[Row, ...]
-    levels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optgen.backends.base import SourceFile
 
 HEADER = (
     "rule", "target", "type", "algebra", "compile", "run", "regs", "spills", "B/param", "time",
@@ -61,6 +64,27 @@ class Row:
             "" if traffic is None else f"{traffic:.2f}",
             f"{self.seconds:.2f} s",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBuild:
+    """All that building one rule gave.
+
+    Attributes:
+        rule: Its name.
+        digest: Hash of what the rule computes.
+        files: Source files.
+        binaries: Compiled files, by path below `.build/`.
+        rows: One per target and type.
+        levels: What ran with which tools, and what did not and why.
+    """
+
+    rule: str
+    digest: str
+    files: tuple[SourceFile, ...]
+    binaries: tuple[tuple[str, bytes], ...]
+    rows: tuple[Row, ...]
+    levels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

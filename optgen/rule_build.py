@@ -19,8 +19,7 @@ from optgen.errors import BackendUnavailable
 from optgen.ir import DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.record import RuleBuild
-from optgen.report import Row
+from optgen.report import Row, RuleBuild
 from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec

@@ -90,7 +90,8 @@ def build(
     as_json: bool,
 ) -> None:
     """Generate, compile and check the kernels of the rules NAME, or of all rules."""
-    from optgen.pipeline import BuildRequest, run_build
+    from optgen.pipeline import run_build
+    from optgen.request import BuildRequest
 
     request = BuildRequest(
         names=names,

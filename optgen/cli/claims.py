@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from optgen.cli.levels import Check, Outcome
+from optgen.cli.outcome import Check, Outcome
 from optgen.configuration import find_spec, open_catalogue
 from optgen.errors import UsageError
 

@@ -6,11 +6,12 @@ import os
 from functools import cache
 from pathlib import Path
 
-from optgen.cli.levels import Check, Outcome
+from optgen.cli.outcome import Check, Outcome
 from optgen.configuration import open_catalogue
 from optgen.errors import BackendUnavailable
-from optgen.pipeline import BuildRequest, build_rules
+from optgen.pipeline import build_rules
 from optgen.report import Row
+from optgen.request import BuildRequest
 
 
 @cache

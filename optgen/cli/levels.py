@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from optgen.cli.outcome import Check
 from optgen.doctor import LEVELS
 from optgen.errors import BackendUnavailable
-
-Outcome = Literal["passed", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,6 @@ class VerifyRequest:
     levels: tuple[str, ...]
     claims: Path | None
     specs: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at; `unknown` never counts as a pass."""
-
-    subject: str
-    outcome: Outcome
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
