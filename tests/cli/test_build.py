@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("optgen.verify")
+pytest.importorskip("optgen.verify.comparing")
 
 
 def build(out: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:

@@ -10,8 +10,10 @@ import pytest
 
 import optgen as package
 from optgen.cli import levels
-from optgen.cli.levels import Check, LevelReport, VerifyReport
+from optgen.cli.levels import LevelReport, VerifyReport
+from optgen.cli.outcome import Check
 from optgen.errors import BackendUnavailable
+from optgen.request import BuildRequest
 
 
 def put_module(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:
@@ -145,12 +147,20 @@ def test_claim_files_are_refused_and_not_left_out_silently(
     assert "claim files cannot be checked yet" in result.err
 
 
-def test_levels_of_generated_code_say_why_they_do_not_run(optgen: Any) -> None:
-    result = optgen("verify", "--level", "run")
-    assert result.exit_code == 2
-    assert result.out == (
-        "run: not run: not run by verify yet: `optgen build` compiles and runs what it generates\n"
-    )
+@pytest.mark.parametrize(
+    ("level", "function"), [("compile", "check_compiled"), ("run", "check_run")]
+)
+def test_levels_of_generated_code_are_given_names_and_folders(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, level: str, function: str
+) -> None:
+    def check(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+        return (Check(f"{names} {len(folders)}", "passed"),)
+
+    monkeypatch.setattr(f"optgen.cli.kernels.{function}", check)
+    result = optgen("verify", "lion", "--level", level, "--specs", tmp_path)
+    assert result.exit_code == 0
+    assert "('lion',) 1" in result.out
+    assert f"{level}: 1 of 1 passed\n" in result.out
 
 
 def test_a_level_that_was_asked_for_and_cannot_run_is_no_success(
@@ -171,27 +181,14 @@ def test_a_failed_check_outweighs_a_missing_tool() -> None:
 # build
 
 
-@dataclass(frozen=True)
-class Request:
-    names: tuple[str, ...]
-    targets: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    archs: tuple[str, ...]
-    out: Path
-    specs: tuple[Path, ...]
-    check: bool
-    jobs: int
-
-
 @dataclass
 class Pipeline:
     """A stand-in for optgen.pipeline."""
 
     exit_code: int = 0
-    asked: list[Request] = field(default_factory=list)
-    BuildRequest: type = Request
+    asked: list[BuildRequest] = field(default_factory=list)
 
-    def run_build(self, request: Request) -> Any:
+    def run_build(self, request: BuildRequest) -> Any:
         self.asked.append(request)
         return SimpleNamespace(
             table=lambda: (("rule", "numpy"), [("adam", "written")]),
@@ -209,7 +206,7 @@ def test_build_builds_everything_by_default(optgen: Any, monkeypatch: pytest.Mon
     assert result.out == "rule  numpy\nadam  written\n1 rule\n"
     (request,) = pipeline.asked
     assert request.jobs >= 1
-    assert request == Request(
+    assert request == BuildRequest(
         names=(),
         targets=("numpy", "cuda"),
         dtypes=("float32", "float64"),
@@ -231,7 +228,7 @@ def test_build_hands_on_its_options(
     result = optgen("build", "adam", "lion", *options.split(), *where)
     assert (result.exit_code, result.document) == (1, {"rules": ["adam"]})
     assert pipeline.asked == [
-        Request(
+        BuildRequest(
             names=("adam", "lion"),
             targets=("cuda",),
             dtypes=("float64",),
