@@ -97,5 +97,5 @@ class InternalError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'adamw'?` for the known names closest to `name`, or an empty string."""
-    close = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
     return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""

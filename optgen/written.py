@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
@@ -35,6 +36,8 @@ from optgen.arithmetic import (
     product,
 )
 from optgen.errors import SpecError
+
+_CALL = re.compile(r"\b(Let|Set)\s*\(")
 
 
 def check(value: sympy.Basic, frame: FrameType) -> None:
@@ -66,10 +69,16 @@ def check(value: sympy.Basic, frame: FrameType) -> None:
 def _argument(frame: FrameType) -> tuple[ast.expr, str] | None:
     """Return what is given to the `Let` or `Set` that `frame` is calling, and the call's text."""
     positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    lines = linecache.getlines(frame.f_code.co_filename)
     if positions is None or None in positions:
+        if _CALL.search("".join(lines[frame.f_lineno - 1 : frame.f_lineno])):
+            raise SpecError(
+                "Python does not say which text a Let comes from, so its written order "
+                "cannot be checked",
+                fix="unset PYTHONNODEBUGRANGES and leave -X no_debug_ranges away",
+            )
         return None
     line, end_line, column, end_column = positions
-    lines = linecache.getlines(frame.f_code.co_filename)
     if not line or not end_line or end_line > len(lines):
         return None
     rows = [row.encode() for row in lines[line - 1 : end_line]]
@@ -80,11 +89,24 @@ def _argument(frame: FrameType) -> tuple[ast.expr, str] | None:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError:
         return None
-    if not isinstance(tree, ast.Call) or getattr(tree.func, "id", "") not in ("Let", "Set"):
+    if not isinstance(tree, ast.Call) or not _makes_assignment(tree.func, frame):
         return None
     keywords = [k.value for k in tree.keywords if k.arg == "value"]
     given = (*tree.args[1:2], *keywords)
     return (given[0], text) if given else None
+
+
+def _makes_assignment(called: ast.expr, frame: FrameType) -> bool:
+    """Whether what is called is `Let` or `Set`, under whatever name."""
+    names = {**frame.f_builtins, **frame.f_globals, **frame.f_locals}
+    match called:
+        case ast.Name(id=name):
+            value = names.get(name)
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+            value = getattr(names.get(name), attribute, None)
+        case _:
+            return False
+    return getattr(value, "__module__", "") == "optgen.assignment" and isinstance(value, type)
 
 
 class _Reader:

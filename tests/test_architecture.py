@@ -30,8 +30,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "executor": ("crosscheck.ptx",),
     "crosscheck": ("crosscheck",),
     "pipeline": (
-        *("doctor", "drift", "fingerprint", "output", "record", "report", "rule_build"),
-        "pipeline",
+        *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
+        *("rule_build", "pipeline"),
     ),
     "cli": ("cli", "__main__", "__init__"),
 }
