@@ -53,6 +53,21 @@ class OptgenError(Exception):
             lines.append(f"  Fix: {self.fix}")
         return "\n".join(lines)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Rules are built in processes of their own: an error must travel with all it says,
+        # whatever its constructor asks for.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(
+    kind: type[OptgenError], args: tuple[object, ...], state: dict[str, object]
+) -> OptgenError:
+    """Make an error again from what was pickled of it."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class SpecError(OptgenError):
     """An optimizer rule is declared wrongly."""

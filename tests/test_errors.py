@@ -1,5 +1,6 @@
 """Errors: three parts, exit codes, nearest names."""
 
+import pickle
 import subprocess
 import sys
 
@@ -60,3 +61,17 @@ def test_importing_errors_imports_no_library() -> None:
     code = "import sys, optgen.errors; print('sympy' in sys.modules or 'numpy' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SpecError("what", where="where", fix="fix"),
+        CompileError("refused", command="nvrtc a.cu", output="line 1: no"),
+    ],
+)
+def test_an_error_comes_whole_out_of_another_process(error: OptgenError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
