@@ -46,13 +46,20 @@ def lower(spec: OptimizerSpec, dtype: DType) -> Kernel:
         A kernel whose stages alternate element-wise and per-tensor.
 
     Raises:
-        SpecError: A value that a later stage needs cannot be computed again.
+        SpecError: A value that a later stage needs cannot be computed again, or the rule
+            has inputs or no hyperparameter.
     """
     if spec.inputs:
         raise SpecError(
             f"rule '{spec.name}' takes inputs besides the gradient; no backend prints them yet",
             where=spec.location,
             fix="leave `inputs` empty",
+        )
+    if not spec.hyperparameters:
+        raise SpecError(
+            f"rule '{spec.name}' has no hyperparameter; no backend prints such a rule yet",
+            where=spec.location,
+            fix="declare the step size: Hyperparameter(lr, ...)",
         )
     order = Order.of(spec)
     expressions = _Expressions(order)

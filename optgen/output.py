@@ -32,12 +32,14 @@ def replace_folder(folder: Path, files: Mapping[str, bytes], remove: frozenset[s
     Raises:
         RenderError: The folder or its parent cannot be written; nothing has changed.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()  # what a link points to, not the link
     staging: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, "the folder is read-only")
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file is in the place of the folder")
         clear_leftovers(folder)
         prefix = f".{folder.name}-staging-{os.getpid()}-"
         staging = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))

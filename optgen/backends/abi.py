@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from optgen.ir import CHUNK, DType, Elementwise, Kernel, Scalars, reads, stage_expressions
+from optgen.ir import CHUNK, DType, Elementwise, Kernel, Scalars, Stage, reads, stage_expressions
 
 BLOCK = 256
 """Threads per block, of every launch."""
@@ -88,7 +88,7 @@ def stage_buffers(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
     return tuple(b.name for b in kernel.buffers if b.name in {*stage.loads, *stage.stores})
 
 
-def reads_tensor_scalars(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
+def reads_tensor_scalars(kernel: Kernel, stage: Stage) -> tuple[str, ...]:
     """Return the values per tensor that a stage reads, in order."""
     used = {name for expr in stage_expressions(stage) for name in reads(expr)}
     return tuple(n for n in kernel.tensor_scalars if n in used)

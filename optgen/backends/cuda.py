@@ -266,16 +266,23 @@ def _finish(kernel: Kernel, index: int, stage: Scalars) -> _Finish:
     first = kernel.reductions.index(previous.reductions[0])
     sums = tuple(r.target for r in previous.reductions)
     ctype, zero = C_TYPES[kernel.arithmetic], literal(0.0, kernel.arithmetic)
+    earlier = [n for n in reads_tensor_scalars(kernel, stage) if n not in stage.exports]
     exports = [(kernel.tensor_scalars.index(name), name) for name in stage.exports]
     return _Finish(
         launch=launch,
         signature=_signature(kernel, launch),
-        loads=tuple(
-            f"const {ctype} {name} = chunks ? partials[{first + i} * chunks] : {zero};"
-            for i, name in enumerate(sums)
+        loads=(
+            *(
+                f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];"
+                for name in earlier
+            ),
+            *(
+                f"const {ctype} {name} = chunks ? partials[{first + i} * chunks] : {zero};"
+                for i, name in enumerate(sums)
+            ),
         ),
         body=(
-            *_statements(kernel, stage.body, set(sums)),
+            *_statements(kernel, stage.body, {*sums, *earlier}),
             *(f"scalars[{slot}] = {name};" for slot, name in exports),
         ),
         first_sum=first,

@@ -47,8 +47,11 @@ def literal(value: float, dtype: DType) -> str:
     """Return a constant that reads back as the float64 `value`, rounded once to `dtype`."""
     if dtype is DType.FLOAT64:
         return repr(float(value))
-    text = repr(float(np.float32(value)))
-    return f"{text}f"
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(value))
+    if np.isinf(rounded):  # CUDA has no word for it without a header
+        return "__int_as_float(0x7f800000)" if rounded > 0 else "__int_as_float(0xff800000)"
+    return f"{rounded!r}f"
 
 
 def helper(name: str, dtype: DType) -> str:

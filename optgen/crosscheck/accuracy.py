@@ -68,6 +68,7 @@ def measure(module: ModuleType, kernel: Kernel, spec: OptimizerSpec) -> Accuracy
                     lowering = max(lowering, float(abs(ball.value - truth) / size))
                     error = abs(mpmath.mpf(float(np.ravel(found[name])[index])) - truth)
                     ratio = float(error / ball.error) if ball.error else float(bool(error))
-                    if not ratio <= worst:
-                        worst, where = ratio, f"{name}[{index}] at step {step}"
+                    ratio = mpmath.inf if mpmath.isnan(ratio) else ratio
+                    if ratio > worst:
+                        worst, where = float(ratio), f"{name}[{index}] at step {step}"
     return Accuracy(worst, where, in_doubt, total, lowering)

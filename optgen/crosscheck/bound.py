@@ -145,7 +145,8 @@ def _evaluate(expr: Expr, names: Mapping[str, Ball], rounding: _Rounding) -> Bal
         case Literal(value):
             exact = mpmath.mpf(value.numerator) / value.denominator
             # The constant is rounded to float64 and then to the arithmetic type.
-            binary = exact == mpmath.mpf(float(value)) and value.denominator < 2**20
+            short = value.numerator.bit_length() <= 24 and value.denominator < 2**20
+            binary = short and exact == mpmath.mpf(float(value))
             return Ball(exact, 0) if binary else rounding.round(exact, 0, 2)
         case Operation("select", (mask, yes, no)):
             holds = _holds(mask, names, rounding)
@@ -192,11 +193,14 @@ def _operation(name: str, balls: Sequence[Ball], rounding: _Rounding) -> Ball:
             return Ball(min(a.value, b.value), max(a.error, b.error))
         case "ipow":
             count = abs(int(b.value))
-            value = a.value**count
+            value = a.value ** int(b.value)
             # Squaring doubles a relative error: `count` roundings, or that many errors of the base.
             relative = count * (rounding.unit + (a.error / abs(a.value) if a.value else a.error))
             return Ball(value, abs(value) * relative * (1 + relative) * 2)
         case "pow":
+            if a.value <= a.error:  # no slope at a base of 0, no value below
+                exact = not (a.value or a.error or b.error) and b.value > 0
+                return Ball(mpmath.mpf(0), 0 if exact else _INF)
             value = a.value**b.value
             slope = abs(value) * abs(mpmath.log(a.value)) * b.error * 2
             slope += abs(value * b.value / a.value) * a.error * 2
