@@ -24,7 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optgen.record import Record, fingerprint, manifest_text
+from optgen.record import Record, fingerprint
 from optgen.report import BuildReport, Row, RuleBuild
 from optgen.request import DEFAULT_ARCHS, BuildRequest
 
@@ -59,8 +59,9 @@ def run_build(request: BuildRequest) -> BuildReport:
         return _failed(results)
     if request.check:
         return _compared(results, record, request)
-    record.write(request.out, results, prune=not request.names)
-    return record.report(request, built=len(results))
+    stale = frozenset() if request.names else known.stale(record)
+    record.write(request.out, results, stale)
+    return record.report(request, built=len(results), removed=stale)
 
 
 def build_rules(
@@ -112,7 +113,7 @@ def _compared(results: Iterable[RuleBuild], record: Record, request: BuildReques
     rows: tuple[Row, ...] = tuple(row for result in results for row in result.rows)
     wanted = {file.path: file.text for result in results for file in result.files}
     if not request.names:
-        wanted["MANIFEST.json"] = manifest_text(record.rules)
+        wanted["MANIFEST.json"] = record.manifest()
     found = differences(request.out, wanted, whole=not request.names)
     if not found:
         return BuildReport(rows, (f"{request.out} is what optgen builds.",))

@@ -54,22 +54,6 @@ def fingerprint(request: BuildRequest) -> str:
     return hashes.of_bytes((hashes.of_tools() + asked).encode())
 
 
-def manifest(rules: dict[str, RuleRecord]) -> dict[str, Any]:
-    """Return the committed list of what was generated: no times, hosts or versions."""
-    return {
-        "format": _FORMAT,
-        "rules": {
-            name: {"digest": rules[name].digest, "files": dict(sorted(rules[name].files.items()))}
-            for name in sorted(rules)
-        },
-    }
-
-
-def manifest_text(rules: dict[str, RuleRecord]) -> str:
-    """Return the manifest as it stands in its file."""
-    return json.dumps(manifest(rules), indent=2) + "\n"
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is remembered of a folder; empty if nothing readable is there.
@@ -78,11 +62,13 @@ class Record:
         folder: The output folder.
         rules: What is remembered, by rule.
         specs: Hash of every spec file that was loaded, by path.
+        names: Every rule that those files declare, built or not.
     """
 
     folder: Path
     rules: dict[str, RuleRecord] = field(default_factory=dict)
     specs: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -99,7 +85,7 @@ class Record:
                 )
                 for name, entry in data["rules"].items()
             }
-            return cls(folder, rules, dict(data["specs"]))
+            return cls(folder, rules, dict(data["specs"]), tuple(data["names"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls(folder)
 
@@ -107,9 +93,9 @@ class Record:
         """Return whether a build would give what is there; reads hashes only."""
         if not self.rules or self.specs != _spec_hashes(request.specs):
             return False
-        names = request.names or tuple(self.rules)
+        names = request.names or self.names
         path = self.folder / "MANIFEST.json"
-        if not path.is_file() or path.read_text(encoding="utf-8") != manifest_text(self.rules):
+        if not path.is_file() or path.read_text(encoding="utf-8") != self.manifest():
             return False
         return all(
             name in self.rules and self.rules[name].base == base and self._intact(name)
@@ -143,38 +129,58 @@ class Record:
         rules = {name: rule for name, rule in self.rules.items() if name in catalogue}
         for result in results:
             file, content = _spec_file(catalogue[result.rule])
+            before = rules[result.rule].files if result.rule in rules else {}
+            others = {p: h for p, h in before.items() if p.split("/")[0] not in request.targets}
             rules[result.rule] = RuleRecord(
                 base=base,
                 spec=file,
                 spec_hash=content,
                 digest=result.digest,
-                files={f.path: hashes.of_bytes(f.text.encode()) for f in result.files},
+                files=others | {f.path: hashes.of_bytes(f.text.encode()) for f in result.files},
                 rows=result.rows,
                 levels=result.levels,
             )
         ordered = {name: rules[name] for name in catalogue if name in rules}
-        return Record(self.folder, ordered, _spec_hashes(request.specs))
+        return Record(self.folder, ordered, _spec_hashes(request.specs), tuple(catalogue))
 
-    def write(self, folder: Path, results: Iterable[RuleBuild], *, prune: bool) -> None:
-        """Write the files of a build, the manifest and this record, all at once."""
-        from optgen.drift import listed
+    def write(self, folder: Path, results: Iterable[RuleBuild], stale: frozenset[str]) -> None:
+        """Write the files of a build, the manifest and this record, all at once.
+
+        Args:
+            folder: The output folder.
+            results: What was built.
+            stale: Files that must be gone afterwards.
+        """
         from optgen.output import replace_folder
 
         files: dict[str, bytes] = {}
         for result in results:
             files |= {f.path: f.text.encode() for f in result.files}
             files |= {f".build/{path}": content for path, content in result.binaries}
-        files["MANIFEST.json"] = manifest_text(self.rules).encode()
+        files["MANIFEST.json"] = self.manifest().encode()
         data = {
             "specs": self.specs,
+            "names": self.names,
             "rules": {name: asdict(rule) for name, rule in self.rules.items()},
         }
         files[_RECORD] = json.dumps(data, indent=1).encode()
-        keep = {path for rule in self.rules.values() for path in rule.files} | set(files)
-        stale = listed(folder) - keep if prune else set()
-        replace_folder(folder, files, remove=frozenset(stale))
+        replace_folder(folder, files, remove=stale)
 
-    def report(self, request: BuildRequest, *, built: int = 0, reused: bool = False) -> BuildReport:
+    def stale(self, after: Record) -> frozenset[str]:
+        """Return the files that an earlier build wrote for rules that no longer exist."""
+        kept = {path for rule in after.rules.values() for path in rule.files}
+        written = {path for rule in self.rules.values() for path in rule.files}
+        written |= {path for entry in self.listed.values() for path in entry["files"]}
+        return frozenset(written - kept)
+
+    def report(
+        self,
+        request: BuildRequest,
+        *,
+        built: int = 0,
+        reused: bool = False,
+        removed: frozenset[str] = frozenset(),
+    ) -> BuildReport:
         """Return the report of a build from what is recorded."""
         names = request.names or tuple(self.rules)
         chosen = [r for n, r in self.rules.items() if not request.names or n in names]
@@ -185,7 +191,20 @@ class Record:
         )
         levels = dict.fromkeys(line for rule in chosen for line in rule.levels)
         head = f"{len(chosen)} rules, {files} files in {request.out}: {done}."
-        return BuildReport(rows, (head, *levels), reused=reused)
+        gone = [f"removed {path}: no rule gives it any more." for path in sorted(removed)]
+        return BuildReport(rows, (head, *gone, *levels), reused=reused)
+
+
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the rules of the manifest in a folder; one that cannot be read lists none."""
+    try:
+        rules = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))["rules"]
+        return {
+            str(name): {"digest": str(entry["digest"]), "files": dict(entry["files"])}
+            for name, entry in rules.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
 
 
 def _spec_file(spec: OptimizerSpec) -> tuple[str, str]:
