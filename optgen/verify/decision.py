@@ -1,0 +1,223 @@
+"""Are two expressions equal wherever both have a value? Refute first, then prove."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from fractions import Fraction
+from types import MappingProxyType
+
+import sympy
+
+from optgen.domains import REAL, Domain
+from optgen.verify import evaluate as independent
+from optgen.verify.deadline import Deadline, OutOfTime
+from optgen.verify.enclose import Blurred, Interpreter, Numbers, Undefined, Vector
+from optgen.verify.proof import Equation, Failure, prove_equal
+from optgen.verify.sampling import sample
+from optgen.verify.serialise import Tree, constants, names, serialise
+from optgen.verify.show import show_interval
+from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verdict
+
+_BITS = (96, 384, 1536)
+_SAMPLES = 60
+_MORE_SAMPLES = 300
+
+
+def decide(
+    left: sympy.Expr,
+    right: sympy.Expr,
+    domains: Mapping[sympy.Symbol, Domain],
+    *,
+    deadline: Deadline | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Decide whether two expressions are equal wherever both have a value.
+
+    A norm or a mean is taken over the elements of one tensor; a witness uses a
+    tensor with one element.
+
+    Args:
+        left: An expression.
+        right: Another.
+        domains: Domain of each symbol; the others are real.
+        deadline: When to give up; ten seconds from now by itself.
+        seed: Where the sampled points start from.
+
+    Returns:
+        `Proved` or `Refuted` only where that is certain; `Undecided` for all else.
+    """
+    deadline = deadline or Deadline.after(10)
+    try:
+        trees = serialise(left), serialise(right)
+    except Unsupported as error:
+        return Undecided(str(error))
+    intervals = {str(symbol.name): domain for symbol, domain in domains.items()}
+    return decide_trees(*trees, intervals, deadline=deadline, seed=seed)
+
+
+def decide_trees(
+    left: Tree,
+    right: Tree,
+    domains: Mapping[str, Domain],
+    definitions: Mapping[str, Tree] = MappingProxyType({}),
+    *,
+    deadline: Deadline,
+    seed: int = 0,
+) -> Verdict:
+    """Decide like `decide`, on trees whose names may stand for further trees."""
+    try:
+        return _decide(left, right, domains, definitions, deadline, seed)
+    except OutOfTime as error:
+        return Undecided(str(error))
+    except Unsupported as error:
+        return Undecided(str(error))
+    except Exception as error:
+        # The one place where a crash, be it ours or sympy's, is turned into a verdict: whoever
+        # asks must get "not decided", and never an answer that a half-done computation suggests.
+        return Undecided(f"the decider failed: {type(error).__name__}: {error}")
+
+
+def refute_trees(
+    left: Tree,
+    right: Tree,
+    domains: Mapping[str, Domain],
+    definitions: Mapping[str, Tree] = MappingProxyType({}),
+    *,
+    deadline: Deadline,
+    seed: int = 0,
+) -> Refuted | None:
+    """Look for a point at which two trees differ; None if none was found."""
+    rng = random.Random(seed)
+    return _Search(left, right, domains, definitions, deadline, rng).run(_SAMPLES)
+
+
+def _decide(
+    left: Tree,
+    right: Tree,
+    domains: Mapping[str, Domain],
+    definitions: Mapping[str, Tree],
+    deadline: Deadline,
+    seed: int,
+) -> Verdict:
+    search = _Search(left, right, domains, definitions, deadline, random.Random(seed))
+    found = search.run(_SAMPLES)
+    if found is not None:
+        return found
+    proof = prove_equal([Equation("value", left, right)], domains, definitions, deadline)
+    if not isinstance(proof, Failure):
+        return Proved(proof, search.undefined)
+    found = search.run(_MORE_SAMPLES)
+    return found or Undecided(proof.reason)
+
+
+class _Search:
+    """Looks for a point at which two expressions differ."""
+
+    def __init__(
+        self,
+        left: Tree,
+        right: Tree,
+        domains: Mapping[str, Domain],
+        definitions: Mapping[str, Tree],
+        deadline: Deadline,
+        rng: random.Random,
+    ) -> None:
+        order = _order((left, right), definitions)
+        self._sides = (left, right)
+        self._definitions = [(name, definitions[name]) for name in order if name in definitions]
+        variables = sorted(name for name in order if name not in definitions)
+        self._domains = {name: domains.get(name, REAL) for name in variables}
+        trees = (left, right, *(tree for _, tree in self._definitions))
+        self._extra = sorted({c for tree in trees for c in constants(tree)})
+        self._deadline = deadline
+        self._rng = rng
+        self.undefined = ""
+
+    def run(self, attempts: int) -> Refuted | None:
+        """Try some points; remember one at which only one side has a value."""
+        for attempt in range(attempts):
+            self._deadline.check()
+            point = sample(self._domains, self._rng, attempt, self._extra)
+            for bits in _BITS:
+                try:
+                    found = self._differ(point, bits)
+                except Blurred:
+                    continue
+                if found:
+                    return self._confirmed(point)
+                break
+        return None
+
+    def _differ(self, point: Mapping[str, Fraction], bits: int) -> bool:
+        numbers = Numbers(bits)
+        interpreter = Interpreter(numbers)
+        env: dict[str, Vector] = {name: (value,) for name, value in point.items()}
+        values = []
+        missing = 0
+        lazy = _Lazy(interpreter, env, dict(self._definitions))
+        for side in self._sides:
+            try:
+                values.append(lazy.value(side))
+            except Undefined:
+                missing += 1
+        if missing == 1 and not self.undefined:
+            self.undefined = ", ".join(f"{name}={value}" for name, value in point.items())
+        if missing:
+            return False
+        (a,), (b,) = values
+        return numbers.compare(a, b) != 0
+
+    def _confirmed(self, point: Mapping[str, Fraction]) -> Refuted | None:
+        """Evaluate both sides again, with the evaluator that shares nothing with this one."""
+        env = {name: (independent.exact(value),) for name, value in point.items()}
+        env.setdefault("param", (independent.exact(0),))
+        for bits in _BITS:
+            try:
+                known = dict(env)
+                for name, tree in self._definitions:
+                    known[name] = independent.evaluate(tree, known, bits)
+                (a,), (b,) = (independent.evaluate(side, known, bits) for side in self._sides)
+            except independent.Unclear:
+                continue
+            except independent.NoValue:
+                return None
+            if a.high < b.low or b.high < a.low:
+                return Refuted(tuple(point.items()), show_interval(a), show_interval(b))
+        return None
+
+
+class _Lazy:
+    """Evaluates definitions when they are read: one that is not read need have no value."""
+
+    def __init__(
+        self, interpreter: Interpreter, env: dict[str, Vector], definitions: Mapping[str, Tree]
+    ) -> None:
+        self._interpreter = interpreter
+        self._env = env
+        self._definitions = definitions
+
+    def value(self, tree: Tree) -> Vector:
+        """Return the value of a tree."""
+        for name in sorted(names(tree)):
+            if name not in self._env:
+                self._env[name] = self.value(self._definitions[name])
+        return self._interpreter.value(tree, self._env)
+
+
+def _order(trees: tuple[Tree, ...], definitions: Mapping[str, Tree]) -> list[str]:
+    """Return the names that trees need, each behind what it needs itself."""
+    done: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        if name in definitions:
+            for needed in sorted(names(definitions[name])):
+                visit(needed)
+        done[name] = None
+
+    for tree in trees:
+        for name in sorted(names(tree)):
+            visit(name)
+    return list(done)

@@ -1,0 +1,96 @@
+"""A comparison in words: the verdict, what it rests on, and every value of a witness."""
+
+from __future__ import annotations
+
+from html import escape
+
+from optgen.verify.comparison import Comparison
+
+_RELATIONS = {"equal": "equals", "different": "differs from", "unknown": "may or may not equal"}
+
+
+def explain(comparison: Comparison) -> str:
+    """Return a comparison as plain text."""
+    return "\n".join(_lines(comparison))
+
+
+def _lines(c: Comparison) -> list[str]:
+    lines = [f"{c.verdict.upper()}: {c.left} {_RELATIONS[c.verdict]} {c.right}"]
+    if c.given:
+        lines.append("given " + ", ".join(c.given))
+    if c.witness is not None:
+        lines.append("at " + ", ".join(f"{name} = {value}" for name, value in c.witness.items()))
+        lines.append(f"left gives {c.left_value}, right gives {c.right_value}")
+    if c.rows:
+        lines += ["", *_table(c)]
+    if c.verdict == "equal" and c.matching:
+        pairs = (a if a == b else f"{a} with {b}" for a, b in c.matching.items())
+        lines.append("states matched: " + ", ".join(pairs))
+    if c.evidence:
+        lines += ["", *(f"- {fact}" for fact in c.evidence)]
+    if c.reason:
+        lines.append(f"because {c.reason}")
+    return lines
+
+
+def _table(c: Comparison) -> list[str]:
+    """Lay out every intermediate value in two columns; `<-` marks the first that differs."""
+    first = next((row for row in c.rows if row.differs), None)
+    cells = [("", f"left: {c.left}", f"right: {c.right}", "")]
+    step = 0
+    for row in c.rows:
+        if row.step != step:
+            step = row.step
+            cells.append((f"step {step}", "", "", ""))
+        mark = "<- first difference" if row is first else ""
+        cells.append((f"  {row.name}", row.left or "-", row.right or "-", mark))
+    widths = [max(len(line[i]) for line in cells) for i in range(3)]
+    return [
+        "  ".join(
+            (*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[3])
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def as_html(comparison: Comparison) -> str:
+    """Return a comparison as HTML, for notebooks."""
+    c = comparison
+    words = [line for line in _lines(replace_rows(c)) if line]
+    paragraphs = "".join(f"<div>{escape(line)}</div>" for line in words[1:])
+    head = f"<div><strong>{escape(words[0])}</strong></div>{paragraphs}"
+    if not c.rows:
+        return head
+    first = next((row for row in c.rows if row.differs), None)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{_bold(cell, row is first)}</td>"
+            for cell in (str(row.step), row.name, row.left or "-", row.right or "-")
+        )
+        + "</tr>"
+        for row in c.rows
+    )
+    names = ("step", "", c.left, c.right)
+    header = "".join(f"<th>{escape(name)}</th>" for name in names)
+    return f"{head}<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def replace_rows(comparison: Comparison) -> Comparison:
+    """Return a comparison without its table."""
+    from dataclasses import replace
+
+    return replace(comparison, rows=())
+
+
+def _bold(text: str, bold: bool) -> str:
+    return f"<strong>{escape(text)}</strong>" if bold else escape(text)
+
+
+def as_latex(comparison: Comparison) -> str:
+    """Return the verdict of a comparison as a displayed line of LaTeX, for notebooks."""
+    c = comparison
+    sign = {"equal": "=", "different": r"\neq", "unknown": r"\overset{?}{=}"}[c.verdict]
+    left, right = (rf"\text{{{name.replace('_', chr(92) + '_')}}}" for name in (c.left, c.right))
+    given = rf"\quad\text{{given }}\texttt{{{', '.join(c.given)}}}" if c.given else ""
+    return f"$$\n{left} {sign} {right}{given.replace('_', chr(92) + '_')}\n$$"

@@ -1,0 +1,95 @@
+"""Factors of integer polynomials; most need no general algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from optgen.verify.field import Field, Poly
+from optgen.verify.verdicts import Unsupported
+
+_LARGEST = 400  # terms of a polynomial that the general algorithm is given
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """`constant * product(base**exponent)`, every base with a positive leading coefficient."""
+
+    constant: int
+    powers: tuple[tuple[Poly, int], ...]
+
+
+@dataclass(slots=True)
+class Factorer:
+    """Factors polynomials of one field, each once.
+
+    Attributes:
+        field: The field.
+    """
+
+    field: Field
+    _known: dict[Poly, Factors] = field(default_factory=dict)
+
+    def factor(self, poly: Poly) -> Factors:
+        """Return the factors of a polynomial that is not 0, in one definite order."""
+        found = self._known.get(poly)
+        if found is None:
+            content, primitive = poly.primitive()
+            if primitive.LC < 0:
+                content, primitive = -content, -primitive
+            counts: dict[Poly, int] = {}
+            for base in self._split(primitive):
+                counts[base] = counts.get(base, 0) + 1
+            powers = sorted(counts.items(), key=lambda item: sorted(item[0].terms()))
+            found = self._known[poly] = Factors(int(content), tuple(powers))
+        return found
+
+    def _split(self, poly: Poly) -> Iterator[Poly]:
+        """Yield the irreducible factors of a primitive polynomial, with repetition."""
+        self.field.deadline.check()
+        if poly.is_ground:
+            return
+        if poly.LC < 0:
+            poly = -poly
+        degrees = poly.degrees()
+        for index, generator in enumerate(self.field.ring.gens):  # factors that are variables
+            lowest = min(monomial[index] for monomial in poly) if degrees[index] > 0 else 0
+            if lowest:
+                yield from (generator,) * lowest
+                poly = poly.exquo(generator**lowest)
+        if poly.is_ground:
+            return
+        degrees = poly.degrees()
+        linear = next((i for i, degree in enumerate(degrees) if degree == 1), None)
+        if linear is None:
+            yield from self._general(poly)
+            return
+        # a*x + b with coprime a and b is irreducible.
+        high = {m[:linear] + (0,) + m[linear + 1 :]: c for m, c in poly.items() if m[linear]}
+        low = {m: c for m, c in poly.items() if not m[linear]}
+        ring = self.field.ring
+        common = ring.from_dict(high).gcd(ring.from_dict(low)) if low else ring.from_dict(high)
+        if common.LC < 0:
+            common = -common
+        rest = poly.exquo(common)
+        yield rest if rest.LC > 0 else -rest
+        yield from self._split(common)
+
+    def _general(self, poly: Poly) -> Iterator[Poly]:
+        if len(poly) > _LARGEST:
+            raise Unsupported(f"the factors of a polynomial with {len(poly)} terms")
+        used = self.field.occurring(poly)
+        ring = self.field.ring
+        names = [ring.symbols[i] for i in used]
+        small = ring.clone(symbols=names).from_dict(
+            {tuple(m[i] for i in used): c for m, c in poly.items()}
+        )
+        for base, exponent in small.factor_list()[1]:
+            terms = {}
+            for monomial, coefficient in base.items():
+                full = [0] * ring.ngens
+                for i, power in zip(used, monomial, strict=True):
+                    full[i] = power
+                terms[tuple(full)] = coefficient
+            whole = ring.from_dict(terms)
+            yield from (whole if whole.LC > 0 else -whole,) * exponent

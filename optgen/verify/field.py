@@ -1,0 +1,200 @@
+"""Fractions of integer polynomials in variables, roots and opaque values.
+
+A root is a generator `R` with the rule `R**q = radicand`; powers such as
+`beta**step`, norms and means are generators that only their domain is known of.
+Every operation holds at every point at which its operands have a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from sympy import ZZ
+from sympy.polys.orderings import lex
+from sympy.polys.rings import PolyRing
+
+from optgen.domains import Domain
+from optgen.verify.deadline import Deadline
+from optgen.verify.verdicts import Unsupported
+
+Poly = Any
+"""A `sympy.polys.rings.PolyElement` over the integers; sympy ships no types."""
+
+_LARGEST_POLY = 20_000  # terms; larger products are given up before memory is
+
+
+class UndefinedEverywhere(Unsupported):
+    """A division by something that is 0 at every point."""
+
+
+class MoreGenerators(Exception):
+    """The ring has no free generator left: begin again with a larger one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """`numer / denom`: coprime, the leading coefficient of `denom` positive."""
+
+    numer: Poly
+    denom: Poly
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """What a generator of the ring stands for.
+
+    Attributes:
+        label: For people, for example `sqrt(v)`.
+        domain: Where its value lies, whatever the other values are.
+        degree: q of the rule `R**q = radicand`; 0 if there is no such rule.
+        radicand: The polynomial under the root; its variables come before the root.
+    """
+
+    label: str
+    domain: Domain
+    degree: int = 0
+    radicand: Poly = None
+
+
+@dataclass(slots=True)
+class Field:
+    """The ring, what its generators stand for, and arithmetic of quotients.
+
+    Attributes:
+        variables: Names of the variables, in the order of the first generators.
+        domains: Their domains.
+        spare: How many further generators there may be.
+        deadline: When to give up.
+    """
+
+    variables: Sequence[str]
+    domains: Sequence[Domain]
+    spare: int
+    deadline: Deadline
+    ring: Any = field(init=False)
+    generators: list[Generator] = field(init=False)
+    _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        spare = [f"_{i}" for i in range(self.spare)]
+        self.ring = PolyRing((*self.variables, *spare), ZZ, lex)
+        self.generators = [
+            Generator(name, domain)
+            for name, domain in zip(self.variables, self.domains, strict=True)
+        ]
+
+    @property
+    def one(self) -> Poly:
+        """The polynomial 1."""
+        return self.ring.one
+
+    def generator(self, key: Hashable, make: Callable[[], Generator]) -> Poly:
+        """Return the generator of a key; the first call of a key makes it.
+
+        Raises:
+            MoreGenerators: All spare ones are in use.
+        """
+        index = self._keys.get(key)
+        if index is None:
+            index = len(self.generators)
+            if index >= self.ring.ngens:
+                raise MoreGenerators
+            self._keys[key] = index
+            self.generators.append(make())
+        return self.ring.gens[index]
+
+    def constant(self, value: Fraction | int) -> Quotient:
+        """Return a rational number."""
+        value = Fraction(value)
+        return Quotient(self.ring(value.numerator), self.ring(value.denominator))
+
+    def polynomial(self, poly: Poly) -> Quotient:
+        """Return a polynomial as a quotient."""
+        return Quotient(poly, self.ring.one)
+
+    def reduce(self, poly: Poly) -> Poly:
+        """Apply the rule of every root until no power of a root reaches its degree."""
+        for index in reversed(range(len(self.variables), len(self.generators))):
+            degree = self.generators[index].degree
+            if degree and any(monomial[index] >= degree for monomial in poly):
+                poly = self._lower(poly, index, degree)
+        return poly
+
+    def _lower(self, poly: Poly, index: int, degree: int) -> Poly:
+        groups: dict[int, dict[tuple[int, ...], int]] = {}
+        for monomial, coefficient in poly.items():
+            power, rest = divmod(monomial[index], degree)
+            lowered = (*monomial[:index], rest, *monomial[index + 1 :])
+            groups.setdefault(power, {})[lowered] = coefficient
+        radicand = self.generators[index].radicand
+        total = self.ring.zero
+        for power in sorted(groups):
+            total += self.product(self.ring.from_dict(groups[power]), radicand**power)
+        return total
+
+    def product(self, a: Poly, b: Poly) -> Poly:
+        """Return a * b, unless the deadline has passed or it would be huge."""
+        self.deadline.check()
+        if len(a) * len(b) > _LARGEST_POLY:
+            raise Unsupported(f"a polynomial with up to {len(a) * len(b)} terms")
+        return a * b
+
+    def cancel(self, numer: Poly, denom: Poly) -> Quotient:
+        """Return numer / denom in lowest terms.
+
+        Raises:
+            UndefinedEverywhere: The denominator is 0.
+        """
+        numer, denom = self.reduce(numer), self.reduce(denom)
+        if not denom:
+            raise UndefinedEverywhere("a division by 0 at every point")
+        if not numer:
+            return Quotient(numer, self.ring.one)
+        if denom != 1:
+            self.deadline.check()
+            _, numer, denom = numer.cofactors(denom)
+        if denom.LC < 0:
+            numer, denom = -numer, -denom
+        return Quotient(numer, denom)
+
+    def add(self, a: Quotient, b: Quotient) -> Quotient:
+        """Return a + b."""
+        if a.denom == b.denom:
+            return self.cancel(a.numer + b.numer, a.denom)
+        _, left, right = a.denom.cofactors(b.denom)
+        numer = self.product(a.numer, right) + self.product(b.numer, left)
+        return self.cancel(numer, self.product(a.denom, right))
+
+    def subtract(self, a: Quotient, b: Quotient) -> Quotient:
+        """Return a - b."""
+        return self.add(a, Quotient(-b.numer, b.denom))
+
+    def multiply(self, a: Quotient, b: Quotient) -> Quotient:
+        """Return a * b."""
+        return self.cancel(self.product(a.numer, b.numer), self.product(a.denom, b.denom))
+
+    def invert(self, a: Quotient) -> Quotient:
+        """Return 1 / a; raises `UndefinedEverywhere` if a is 0."""
+        return self.cancel(a.denom, a.numer)
+
+    def power(self, a: Quotient, exponent: int) -> Quotient:
+        """Return a ** exponent for an integer exponent."""
+        if abs(exponent) > 64:
+            raise Unsupported(f"the power {exponent}")
+        if exponent < 0:
+            a, exponent = self.invert(a), -exponent
+        result = self.constant(1)
+        for _ in range(exponent):
+            result = self.multiply(result, a)
+        return result
+
+    def occurring(self, poly: Poly) -> tuple[int, ...]:
+        """Return the indices of the generators that occur in a polynomial, in order."""
+        return tuple(i for i, degree in enumerate(poly.degrees()) if degree > 0)
+
+    def text(self, poly: Poly) -> str:
+        """Return a polynomial as text."""
+        return str(poly.as_expr())

@@ -1,0 +1,217 @@
+"""`--given [left.|right.]NAME=EXPR`: what the hyperparameters of each side stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import sympy
+
+from optgen.domains import Domain
+from optgen.errors import UsageError, nearest
+from optgen.spec import OptimizerSpec
+from optgen.symbols import Abs, Max, Min, sqrt, symbol
+
+SIDES = ("left", "right")
+
+_FUNCTIONS: Mapping[str, Callable[..., sympy.Expr]] = {
+    "sqrt": sqrt,
+    "Max": Max,
+    "Min": Min,
+    "Abs": Abs,
+}
+_ARITY = {"sqrt": (1, 1), "Abs": (1, 1), "Max": (2, 8), "Min": (2, 8)}
+_EXAMPLE = "write for example beta2=beta1 or right.weight_decay=left.weight_decay/lr"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The hyperparameters of two rules, brought to one set of variables.
+
+    Attributes:
+        values: For each side, an expression over the variables for each of its hyperparameters.
+        domains: Domain of each variable.
+    """
+
+    values: Mapping[str, Mapping[str, sympy.Expr]]
+    domains: Mapping[str, Domain]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    text: str
+    sides: tuple[str, ...]
+    name: str
+    tree: ast.expr
+    source: str
+
+
+def read_given(left: OptimizerSpec, right: OptimizerSpec, given: Sequence[str]) -> Given:
+    """Read substitutions; the hyperparameters of two rules are the same if their names are.
+
+    Raises:
+        UsageError: A text cannot be read, names what does not exist, defines a
+            hyperparameter twice or by itself, or gives a value outside the domain.
+    """
+    return _Reader({"left": left, "right": right}, given).read()
+
+
+class _Reader:
+    def __init__(self, specs: Mapping[str, OptimizerSpec], given: Sequence[str]) -> None:
+        self._domains = {
+            (side, h.name): h.domain for side in SIDES for h in specs[side].hyperparameters
+        }
+        self._items: dict[tuple[str, str], _Item] = {}
+        for text in given:
+            item = self._parse(text)
+            for side in item.sides:
+                if (side, item.name) in self._items:
+                    raise UsageError(
+                        f"{side}.{item.name} is given twice",
+                        where=text,
+                        fix="leave one of the two away",
+                    )
+                self._items[side, item.name] = item
+        self._values: dict[tuple[str, str], sympy.Expr] = {}
+
+    def read(self) -> Given:
+        values: dict[str, dict[str, sympy.Expr]] = {side: {} for side in SIDES}
+        for side, name in self._domains:
+            values[side][name] = self._value(side, name, ())
+        domains: dict[str, Domain] = {}
+        for (side, name), domain in self._domains.items():
+            assert isinstance(domain, Domain)
+            if (side, name) not in self._items:
+                domains[name] = _common(name, domains.get(name, domain), domain)
+        for key, item in self._items.items():
+            self._check_value(key, item)
+        return Given(values, domains)
+
+    def _parse(self, text: str) -> _Item:
+        target, equals, source = text.partition("=")
+        side, dot, name = target.strip().rpartition(".")
+        if not equals or not name or (dot and side not in SIDES):
+            raise UsageError(
+                f"'{text}' is not of the form [left.|right.]NAME=EXPR", where=text, fix=_EXAMPLE
+            )
+        having = tuple(s for s in SIDES if (s, name) in self._domains and side in ("", s))
+        if not having:
+            raise self._unknown(name, (side,) if side else SIDES, text)
+        try:
+            tree = ast.parse(source.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise UsageError(
+                f"'{source.strip()}' cannot be read as an expression", where=text, fix=_EXAMPLE
+            ) from None
+        return _Item(text, having, name, tree, source.strip())
+
+    def _unknown(self, name: str, sides: Sequence[str], text: str) -> UsageError:
+        known = sorted({n for s, n in self._domains if s in sides})
+        who = "neither rule has" if len(sides) > 1 else f"the {sides[0]} rule has no"
+        listed = ", ".join(known) or "none"
+        return UsageError(
+            f"{who} hyperparameter '{name}'" if len(sides) == 1 else f"{who} a '{name}'",
+            where=text,
+            fix=nearest(name, known) or f"the hyperparameters are: {listed}",
+        )
+
+    def _value(self, side: str, name: str, path: tuple[tuple[str, str], ...]) -> sympy.Expr:
+        """Return what a hyperparameter of one side stands for."""
+        key = (side, name)
+        if key in self._values:
+            return self._values[key]
+        item = self._items.get(key)
+        if item is None:
+            return symbol(name)
+        if key in path:
+            chain = " -> ".join(f"{s}.{n}" for s, n in (*path[path.index(key) :], key))
+            other = "right" if side == "left" else "left"
+            raise UsageError(
+                f"'{name}' is given by itself: {chain}",
+                where=item.text,
+                fix=f"use other hyperparameters, or that of the other rule: {other}.{name}",
+            )
+        value = self._expression(item.tree, side, item, (*path, key))
+        if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
+            raise UsageError(
+                f"'{item.source}' has no real value", where=item.text, fix="mend the expression"
+            )
+        self._values[key] = value
+        return value
+
+    def _expression(
+        self, tree: ast.expr, side: str, item: _Item, path: tuple[tuple[str, str], ...]
+    ) -> sympy.Expr:
+        def read(part: ast.expr) -> sympy.Expr:
+            return self._expression(part, side, item, path)
+
+        match tree:
+            case ast.Constant(value=int() | float()) if not isinstance(tree.value, bool):
+                text = ast.get_source_segment(item.source, tree) or str(tree.value)
+                return sympy.Rational(text.replace("_", ""))
+            case ast.Name(id=name):
+                other = "right" if side == "left" else "left"
+                for owner in (side, other):
+                    if (owner, name) in self._domains:
+                        return self._value(owner, name, path)
+                raise self._unknown(name, SIDES, item.text)
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in SIDES:
+                if (owner, name) not in self._domains:
+                    raise self._unknown(name, (owner,), item.text)
+                return self._value(owner, name, path)
+            case ast.UnaryOp(ast.USub(), operand):
+                return -read(operand)
+            case ast.BinOp(left, ast.Add(), right):
+                return read(left) + read(right)
+            case ast.BinOp(left, ast.Sub(), right):
+                return read(left) - read(right)
+            case ast.BinOp(left, ast.Mult(), right):
+                return read(left) * read(right)
+            case ast.BinOp(left, ast.Div(), right):
+                return read(left) / read(right)
+            case ast.BinOp(left, ast.Pow(), right):
+                exponent = read(right)
+                if exponent.is_Integer and abs(exponent) <= 16:
+                    return read(left) ** exponent
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+                least, most = _ARITY[name]
+                if least <= len(args) <= most:
+                    return _FUNCTIONS[name](*map(read, args))
+        raise UsageError(
+            f"'{ast.unparse(tree)}' is not allowed in an expression",
+            where=item.text,
+            fix="use numbers, hyperparameters, + - * /, small integer powers, "
+            + ", ".join(sorted(_FUNCTIONS)),
+        )
+
+    def _check_value(self, key: tuple[str, str], item: _Item) -> None:
+        domain, value = self._domains[key], self._values[key]
+        assert isinstance(domain, Domain)
+        if not value.is_Rational:
+            return
+        if Fraction(int(value.p), int(value.q)) not in domain:
+            raise UsageError(
+                f"{value} lies outside {domain}, the domain of {key[0]}.{key[1]}",
+                where=item.text,
+                fix="give a value inside the domain",
+            )
+
+
+def _common(name: str, a: Domain, b: Domain) -> Domain:
+    """Return the intersection of two domains."""
+    low, low_open = max(
+        ((d.low, d.low_open) for d in (a, b) if d.low is not None), default=(None, True)
+    )
+    high, high_closed = min(
+        ((d.high, not d.high_open) for d in (a, b) if d.high is not None), default=(None, False)
+    )
+    try:
+        return Domain(low, high, low_open, not high_closed, a.integer or b.integer)
+    except ValueError:
+        raise UsageError(
+            f"no value of '{name}' lies in the domains of both rules, {a} and {b}",
+            where=name,
+            fix=f"give it on one side: right.{name}=...",
+        ) from None

@@ -1,0 +1,324 @@
+"""Runs of two rules from their initial states, on the same gradients: where do they part?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from optgen.domains import REAL, Domain
+from optgen.verify import evaluate as independent
+from optgen.verify.deadline import Deadline
+from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefined, Vector
+from optgen.verify.minimise import minimise
+from optgen.verify.sampling import sample
+from optgen.verify.serialise import Tree, constants, holds, serialise
+from optgen.verify.sides import Side
+
+BITS = (96, 384, 1536)
+Point = Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as trees, as both evaluators read it.
+
+    Attributes:
+        lines: Target and right-hand side of each assignment.
+        query: Where the gradient is taken.
+        hyperparameters: An expression over the shared variables for each.
+        domains: Domain of each hyperparameter.
+        initial: Initial value of each state.
+        inputs: What a step is given besides the gradient.
+    """
+
+    lines: tuple[tuple[str, Tree], ...]
+    query: Tree
+    hyperparameters: tuple[tuple[str, Tree], ...]
+    domains: tuple[Domain, ...]
+    initial: tuple[tuple[str, Fraction], ...]
+    inputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, side: Side) -> Rule:
+        """Serialise a rule as it is declared; nothing is put in."""
+        spec = side.spec
+        return cls(
+            lines=tuple((a.name, serialise(a.value)) for a in spec.rule),
+            query=serialise(spec.query),
+            hyperparameters=tuple(
+                (h.name, serialise(side.values[h.name])) for h in spec.hyperparameters
+            ),
+            domains=tuple(h.domain for h in spec.hyperparameters if isinstance(h.domain, Domain)),
+            initial=tuple((b.name, Fraction(b.initial)) for b in spec.state),
+            inputs=tuple(str(s.name) for s in spec.inputs),
+        )
+
+    @property
+    def trees(self) -> Iterator[Tree]:
+        """Every tree of the rule."""
+        yield self.query
+        yield from (tree for _, tree in self.lines)
+
+
+@dataclass(frozen=True)
+class Race:
+    """Two rules on the same gradients.
+
+    Attributes:
+        left: A rule.
+        right: Another.
+        domains: Domain of each shared hyperparameter.
+    """
+
+    left: Rule
+    right: Rule
+    domains: Mapping[str, Domain]
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of elements to try: more than one only where elements are added up."""
+        trees = (*self.left.trees, *self.right.trees)
+        return (1, 2) if any(holds(tree, ("norm", "mean")) for tree in trees) else (1,)
+
+    @cached_property
+    def constants(self) -> tuple[Fraction, ...]:
+        """Numbers that the rules speak of."""
+        trees = (*self.left.trees, *self.right.trees)
+        return tuple(sorted({c for tree in trees for c in constants(tree)}))
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What a step is given: the gradient, and further inputs of either rule."""
+        return tuple(dict.fromkeys(("grad", *self.left.inputs, *self.right.inputs)))
+
+    def variables(self, steps: int, size: int) -> dict[str, Domain]:
+        """Return what a run of `steps` steps with `size` elements may choose."""
+        found = dict(self.domains)
+        given = ["param", *(f"{name}_{k}" for k in range(1, steps + 1) for name in self.inputs)]
+        for name in given:
+            found |= dict.fromkeys(elements(name, size), REAL)
+        return found
+
+    def first_difference(self, point: Point, steps: int, size: int, bits: int) -> int | None:
+        """Return the number of the first step behind which the parameters differ, or None.
+
+        A different query point counts as a difference: the gradients are not those of
+        one function there.
+
+        Raises:
+            Undefined: One of the rules has no value, or a hyperparameter leaves its domain.
+            Blurred: The precision does not suffice.
+        """
+        numbers = Numbers(bits)
+        interpreter = Interpreter(numbers, size)
+        runs = [
+            _Run(rule, interpreter, self._start(rule, point, size, interpreter))
+            for rule in (self.left, self.right)
+        ]
+        for k in range(1, steps + 1):
+            known: dict[str, Vector] = {
+                name: tuple(point[e] for e in elements(f"{name}_{k}", size)) for name in self.inputs
+            }
+            known["step"] = (Fraction(k),) * size
+            if _differ(numbers, *(run.query(known) for run in runs)):
+                return k
+            if _differ(numbers, *(run.step(known) for run in runs)):
+                return k
+        return None
+
+    def _start(
+        self, rule: Rule, point: Point, size: int, interpreter: Interpreter
+    ) -> dict[str, Vector]:
+        env: dict[str, Vector] = {name: (point[name],) * size for name in self.domains}
+        chosen: dict[str, Vector] = {}
+        for (name, tree), domain in zip(rule.hyperparameters, rule.domains, strict=True):
+            chosen[name] = interpreter.value(tree, env)
+            _check_inside(chosen[name][0], domain, interpreter.numbers)
+        chosen["param"] = tuple(point[e] for e in elements("param", size))
+        return chosen | {name: (value,) * size for name, value in rule.initial}
+
+    def traces(self, point: Point, steps: int, size: int) -> Traces | None:
+        """Run both rules with the independent evaluator; None unless it sees them differ."""
+        for bits in BITS:
+            try:
+                found = Traces(
+                    *(self._trace(r, point, steps, size, bits) for r in (self.left, self.right))
+                )
+            except independent.Unclear:
+                continue
+            except independent.NoValue:
+                return None
+            if found.different:
+                return found
+        return None
+
+    def _trace(self, rule: Rule, point: Point, steps: int, size: int, bits: int) -> Trace:
+        shared = {name: (independent.exact(point[name]),) * size for name in self.domains}
+        shared["param"] = tuple(independent.exact(point[e]) for e in elements("param", size))
+        start = {
+            name: independent.evaluate(tree, shared, bits) for name, tree in rule.hyperparameters
+        }
+        start["param"] = shared["param"]
+        start |= {name: (independent.exact(v),) * size for name, v in rule.initial}
+        known = []
+        for k in range(1, steps + 1):
+            given = {
+                name: tuple(independent.exact(point[e]) for e in elements(f"{name}_{k}", size))
+                for name in self.inputs
+            }
+            known.append(
+                {**(start if k == 1 else {}), **given, "step": (independent.exact(k),) * size}
+            )
+        return tuple(
+            tuple(rows)
+            for rows in independent.run((("query", rule.query), *rule.lines), known, bits)
+        )
+
+
+Trace = tuple[tuple[tuple[str, independent.Values], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What every assignment of two rules gave, step by step: (name, values)."""
+
+    left: Trace
+    right: Trace
+
+    @property
+    def finals(self) -> tuple[independent.Values, independent.Values]:
+        """The values in which the two differ: the parameter, or else the query point."""
+        pair = [dict(side[-1]) for side in (self.left, self.right)]
+        name = "param" if apart(pair[0]["param"], pair[1]["param"]) is not None else "query"
+        return pair[0][name], pair[1][name]
+
+    @property
+    def different(self) -> bool:
+        """Whether the last step has certainly different values."""
+        return apart(*self.finals) is not None
+
+
+def apart(a: independent.Values, b: independent.Values) -> int | None:
+    """Return the first element in which two enclosures do not touch, or None."""
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        if x.high < y.low or y.high < x.low:
+            return i
+    return None
+
+
+class _Run:
+    """One rule in the middle of a run."""
+
+    def __init__(self, rule: Rule, interpreter: Interpreter, env: dict[str, Vector]) -> None:
+        self._rule, self._interpreter, self._env = rule, interpreter, env
+
+    def query(self, known: Mapping[str, Vector]) -> Vector:
+        self._env |= known
+        return self._interpreter.value(self._rule.query, self._env)
+
+    def step(self, known: Mapping[str, Vector]) -> Vector:
+        self._env |= known
+        for target, tree in self._rule.lines:
+            self._env[target] = self._interpreter.value(tree, self._env)
+        return self._env["param"]
+
+
+def elements(name: str, size: int) -> tuple[str, ...]:
+    """Return what the elements of a vector are called in a witness."""
+    return (name,) if size == 1 else tuple(f"{name}[{i}]" for i in range(size))
+
+
+def _differ(numbers: Numbers, a: Vector, b: Vector) -> bool:
+    return any(x != y and numbers.compare(x, y) != 0 for x, y in zip(a, b, strict=True))
+
+
+def _check_inside(value: Number, domain: Domain, numbers: Numbers) -> None:
+    if isinstance(value, Fraction):
+        inside = value in domain
+    else:
+        above = domain.low is None or numbers.compare(value, domain.low) > 0
+        inside = above and (domain.high is None or numbers.compare(value, domain.high) < 0)
+    if not inside:
+        raise Undefined("a hyperparameter leaves its domain")
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A run at the end of which two rules differ.
+
+    Attributes:
+        point: What was chosen.
+        steps: Number of steps.
+        size: Number of elements.
+        traces: Every intermediate value, from the independent evaluator.
+    """
+
+    point: Point
+    steps: int
+    size: int
+    traces: Traces
+
+
+@dataclass(slots=True)
+class Hunt:
+    """Looks for a witness.
+
+    Attributes:
+        race: The two rules.
+        deadline: When to give up.
+        rng: Where chance comes from.
+        one_sided: A run in which only one rule has a value, as text; empty if none was met.
+    """
+
+    race: Race
+    deadline: Deadline
+    rng: random.Random
+    one_sided: str = ""
+
+    def run(self, steps: int, attempts: int) -> Witness | None:
+        """Try runs of 1, 2, ... `steps` steps; return a small witness of the first difference."""
+        for length in range(1, steps + 1):
+            for attempt in range(attempts):
+                size = self.race.sizes[attempt % len(self.race.sizes)]
+                found = self._try(length, size, attempt)
+                if found is not None:
+                    return found
+        return None
+
+    def _try(self, steps: int, size: int, attempt: int) -> Witness | None:
+        self.deadline.check()
+        variables = self.race.variables(steps, size)
+        point = sample(variables, self.rng, attempt, self.race.constants)
+        at = self.differs(point, steps, size)
+        if at is None:
+            return None
+        variables = self.race.variables(at, size)
+        point = {name: point[name] for name in variables}
+        small = minimise(point, variables, lambda p: self._still(p, at, size))
+        for candidate in (small, point):
+            traces = self.race.traces(candidate, at, size)
+            if traces is not None:
+                return Witness(candidate, at, size, traces)
+        return None
+
+    def _still(self, point: Point, steps: int, size: int) -> bool:
+        """Whether a point is as good a witness: a difference at the last step, exact."""
+        self.deadline.check()
+        try:
+            return self.race.first_difference(point, steps, size, BITS[0]) == steps
+        except (Blurred, Undefined):
+            return False
+
+    def differs(self, point: Point, steps: int, size: int) -> int | None:
+        """Return the first step at which the rules differ at a point, None if none or unclear."""
+        for bits in BITS:
+            try:
+                return self.race.first_difference(point, steps, size, bits)
+            except Blurred:
+                continue
+            except Undefined:
+                return None
+        return None
