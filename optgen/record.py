@@ -63,16 +63,19 @@ class Record:
         rules: What is remembered, by rule.
         specs: Hash of every spec file that was loaded, by path.
         names: Every rule that those files declare, built or not.
+        listed: Entries of the manifest for rules that this machine has not built.
     """
 
     folder: Path
     rules: dict[str, RuleRecord] = field(default_factory=dict)
     specs: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Record:
         """Read the record of a folder; one that cannot be read counts as none."""
+        listed = _listed(folder)
         try:
             data = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
             rules = {
@@ -85,9 +88,19 @@ class Record:
                 )
                 for name, entry in data["rules"].items()
             }
-            return cls(folder, rules, dict(data["specs"]), tuple(data["names"]))
+            others = {name: entry for name, entry in listed.items() if name not in rules}
+            return cls(folder, rules, dict(data["specs"]), tuple(data["names"]), others)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return cls(folder)
+            return cls(folder, listed=listed)
+
+    def manifest(self) -> str:
+        """Return the committed list of what was generated: no times, hosts or versions."""
+        rules = self.listed | {
+            name: {"digest": rule.digest, "files": dict(sorted(rule.files.items()))}
+            for name, rule in self.rules.items()
+        }
+        ordered = {name: rules[name] for name in sorted(rules)}
+        return json.dumps({"format": _FORMAT, "rules": ordered}, indent=2) + "\n"
 
     def is_current(self, base: str, request: BuildRequest) -> bool:
         """Return whether a build would give what is there; reads hashes only."""
@@ -129,7 +142,8 @@ class Record:
         rules = {name: rule for name, rule in self.rules.items() if name in catalogue}
         for result in results:
             file, content = _spec_file(catalogue[result.rule])
-            before = rules[result.rule].files if result.rule in rules else {}
+            listed = self.listed.get(result.rule, {"files": {}})["files"]
+            before = rules[result.rule].files if result.rule in rules else listed
             others = {p: h for p, h in before.items() if p.split("/")[0] not in request.targets}
             rules[result.rule] = RuleRecord(
                 base=base,
@@ -141,7 +155,9 @@ class Record:
                 levels=result.levels,
             )
         ordered = {name: rules[name] for name in catalogue if name in rules}
-        return Record(self.folder, ordered, _spec_hashes(request.specs), tuple(catalogue))
+        kept = {n: e for n, e in self.listed.items() if request.names and n not in ordered}
+        specs = _spec_hashes(request.specs)
+        return Record(self.folder, ordered, specs, tuple(catalogue), kept)
 
     def write(self, folder: Path, results: Iterable[RuleBuild], stale: frozenset[str]) -> None:
         """Write the files of a build, the manifest and this record, all at once.
