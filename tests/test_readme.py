@@ -21,7 +21,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language: str) -> list[str]:
     """Return the code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
+    return [text for found, text in fences if found == language]
 
 
 def test_the_quick_start_has_exactly_two_command_lines():
@@ -36,7 +37,7 @@ def test_the_quick_start_has_exactly_two_command_lines():
 def own_specs(tmp_path: Path) -> Path:
     """Return a folder that holds README's rule."""
     (rule,) = [block for block in blocks("python") if "OptimizerSpec(" in block]
-    assert len([line for line in rule.splitlines() if line.strip()]) == 10
+    assert len([line for line in rule.splitlines() if line.strip()]) <= 10
     folder = tmp_path / "specs"
     folder.mkdir()
     (folder / "my_signum.py").write_text(rule)
