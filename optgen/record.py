@@ -179,6 +179,7 @@ class Record:
             "names": self.names,
             "rules": {name: asdict(rule) for name, rule in self.rules.items()},
         }
+        files[".build/.gitignore"] = b"*\n"  # measurements and binaries are this machine's own
         files[_RECORD] = json.dumps(data, indent=1).encode()
         replace_folder(folder, files, remove=stale)
 
@@ -206,7 +207,8 @@ class Record:
             "nothing had changed" if reused else f"{built} built, {len(chosen) - built} unchanged"
         )
         levels = dict.fromkeys(line for rule in chosen for line in rule.levels)
-        head = f"{len(chosen)} rules, {files} files in {request.out}: {done}."
+        rules = "1 rule" if len(chosen) == 1 else f"{len(chosen)} rules"
+        head = f"{rules}, {files} files in {request.out}: {done}."
         gone = [f"removed {path}: no rule gives it any more." for path in sorted(removed)]
         return BuildReport(rows, (head, *gone, *levels), reused=reused)
 
