@@ -10,15 +10,17 @@ from fractions import Fraction
 from optgen.domains import REAL, STEP, Domain
 from optgen.errors import UsageError
 from optgen.spec import OptimizerSpec
-from optgen.verify.comparison import Comparison, Row
+from optgen.verify.comparison import Comparison
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.decision import refute_trees
 from optgen.verify.given import Given, read_given
+from optgen.verify.hunt import Hunt, Witness
 from optgen.verify.proof import Equation, Failure, prove_equal
-from optgen.verify.runs import Hunt, Race, Rule, Traces, Witness, apart
+from optgen.verify.runs import Race, Rule, apart
 from optgen.verify.serialise import Tree
 from optgen.verify.show import show_interval
 from optgen.verify.sides import Side, matchings
+from optgen.verify.table import side_by_side
 from optgen.verify.verdicts import Certificate, Refuted, Unsupported
 
 _ATTEMPTS = 48
@@ -273,7 +275,7 @@ class _Comparer:
             right_value=show_interval(right[element]),
             reachable=True,
             evidence=tuple(evidence),
-            rows=_rows(witness.traces),
+            rows=side_by_side(witness.traces),
         )
 
     def _unreached(
@@ -307,37 +309,3 @@ def _both(a: Domain, b: Domain) -> Domain:
         low_open=all(d.low_open for d in (a, b) if d.low == low),
         high_open=all(d.high_open for d in (a, b) if d.high == high),
     )
-
-
-def _rows(traces: Traces) -> tuple[Row, ...]:
-    """Put the assignments of both sides next to each other, by step and name."""
-    rows: list[Row] = []
-    for number, (left, right) in enumerate(zip(traces.left, traces.right, strict=True), start=1):
-        for name, i, j in _aligned([n for n, _ in left], [n for n, _ in right]):
-            a = left[i][1] if i is not None else None
-            b = right[j][1] if j is not None else None
-            rows.append(
-                Row(
-                    step=number,
-                    name=name,
-                    left=", ".join(map(show_interval, a)) if a else "",
-                    right=", ".join(map(show_interval, b)) if b else "",
-                    differs=bool(a and b and apart(a, b) is not None),
-                )
-            )
-    return tuple(row for row in rows if row.name != "query" or row.differs)
-
-
-def _aligned(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, int | None, int | None]]:
-    """Merge two lists of names into one, equal names in one row, both orders kept."""
-    result: list[tuple[str, int | None, int | None]] = []
-    j = 0
-    for i, name in enumerate(left):
-        if name in right[j:]:
-            at = right.index(name, j)
-            result += [(right[k], None, k) for k in range(j, at)]
-            result.append((name, i, at))
-            j = at + 1
-        else:
-            result.append((name, i, None))
-    return result + [(right[k], None, k) for k in range(j, len(right))]

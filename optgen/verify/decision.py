@@ -13,6 +13,7 @@ from optgen.domains import REAL, Domain
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.enclose import Blurred, Interpreter, Numbers, Undefined, Vector
+from optgen.verify.minimise import minimise
 from optgen.verify.proof import Equation, Failure, prove_equal
 from optgen.verify.sampling import sample
 from optgen.verify.serialise import Tree, constants, names, serialise
@@ -144,10 +145,24 @@ class _Search:
                     found = self._differ(point, bits)
                 except Blurred:
                     continue
-                if found:
-                    return self._confirmed(point)
+                confirmed = self._smallest(point, bits) if found else None
+                if confirmed is not None:
+                    return confirmed
                 break
         return None
+
+    def _smallest(self, point: Mapping[str, Fraction], bits: int) -> Refuted | None:
+        """Confirm a simpler point at which the sides differ, or else the point itself."""
+
+        def still(candidate: Mapping[str, Fraction]) -> bool:
+            self._deadline.check()
+            try:
+                return self._differ(candidate, bits)
+            except Blurred:
+                return False
+
+        small = minimise(point, self._domains, still)
+        return self._confirmed(small) or self._confirmed(point)
 
     def _differ(self, point: Mapping[str, Fraction], bits: int) -> bool:
         numbers = Numbers(bits)
@@ -165,25 +180,27 @@ class _Search:
             self.undefined = ", ".join(f"{name}={value}" for name, value in point.items())
         if missing:
             return False
-        (a,), (b,) = values
+        a, b = (value[0] for value in values)
         return numbers.compare(a, b) != 0
 
     def _confirmed(self, point: Mapping[str, Fraction]) -> Refuted | None:
         """Evaluate both sides again, with the evaluator that shares nothing with this one."""
-        env = {name: (independent.exact(value),) for name, value in point.items()}
+        env: dict[str, independent.Values] = {
+            name: (independent.exact(value),) for name, value in point.items()
+        }
         env.setdefault("param", (independent.exact(0),))
         for bits in _BITS:
             try:
                 known = dict(env)
                 for name, tree in self._definitions:
                     known[name] = independent.evaluate(tree, known, bits)
-                (a,), (b,) = (independent.evaluate(side, known, bits) for side in self._sides)
+                x, y = (independent.evaluate(side, known, bits)[0] for side in self._sides)
             except independent.Unclear:
                 continue
             except independent.NoValue:
                 return None
-            if a.high < b.low or b.high < a.low:
-                return Refuted(tuple(point.items()), show_interval(a), show_interval(b))
+            if x.high < y.low or y.high < x.low:
+                return Refuted(tuple(point.items()), show_interval(x), show_interval(y))
         return None
 
 

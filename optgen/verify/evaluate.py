@@ -6,9 +6,10 @@ roots. It shares no code with the decider and imports the standard library only.
 A value is a tuple with one interval for each element of the parameter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from math import isqrt
 from typing import Any, NamedTuple
 
 
@@ -64,38 +65,25 @@ def _sign(a: Interval) -> int:
     return (a.low > 0) - (a.low < 0)
 
 
-def _floor_root(n: int, degree: int) -> int:
-    low, high = 0, 1 << (n.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if middle**degree <= n else (low, middle - 1)
-    return low
-
-
-def _root(a: Interval, degree: int, bits: int) -> Interval:
+def _root(a: Interval, bits: int) -> Interval:
     if a.high < 0:
         raise NoValue("the root of a negative number")
     if a.low < 0:
         raise Unclear
-    top, bottom = (_floor_root(n, degree) for n in a.low.as_integer_ratio())
-    if a.low == a.high == Fraction(top, bottom) ** degree:
+    top, bottom = (isqrt(n) for n in a.low.as_integer_ratio())
+    if a.low == a.high == Fraction(top, bottom) ** 2:
         return exact(Fraction(top, bottom))
-    low, high = (
-        (a.low * 2 ** (degree * bits)).__floor__(),
-        (a.high * 2 ** (degree * bits)).__ceil__(),
-    )
-    return Interval(
-        Fraction(_floor_root(low, degree), 1 << bits),
-        Fraction(_floor_root(high, degree) + 1, 1 << bits),
-    )
+    unit = 1 << bits
+    low, high = (a.low * unit**2).__floor__(), (a.high * unit**2).__ceil__()
+    return Interval(Fraction(isqrt(low), unit), Fraction(isqrt(high) + 1, unit))
 
 
 def _power(base: Interval, exponent: Interval, bits: int) -> Interval:
-    top, degree = exponent.low.as_integer_ratio()
-    if exponent.low != exponent.high or degree > 64:
-        raise NoValue("the exponent is no simple fraction")
-    if degree > 1:
-        base = _root(base, degree, bits)
+    top, bottom = exponent.low.as_integer_ratio()
+    if exponent.low != exponent.high or bottom & (bottom - 1) or abs(top) > 4096:
+        raise NoValue("the exponent is not made of integers and square roots")
+    while bottom > 1:
+        base, bottom = _root(base, bits), bottom // 2
     if top < 0:
         base, top = _invert(base), -top
     ends = (base.low**top, base.high**top)
@@ -103,41 +91,26 @@ def _power(base: Interval, exponent: Interval, bits: int) -> Interval:
     return Interval(low, max(ends))
 
 
-def _apply(function: str, args: Sequence[Interval], bits: int) -> Interval:
-    low, high = args[0]
-    match function:
-        case "add":
-            return reduce(_plus, args)
-        case "mul":
-            return reduce(_times, args)
-        case "power":
-            return _power(args[0], args[1], bits)
-        case "max":
-            return Interval(max(a.low for a in args), max(a.high for a in args))
-        case "min":
-            return Interval(min(a.low for a in args), min(a.high for a in args))
-        case "abs":
-            return Interval(max(low, -high, Fraction(0)), max(-low, high))
-        case "sign":
-            return exact(_sign(args[0]))
-    raise NoValue(f"'{function}' is unknown")
+_FUNCTIONS: dict[str, Callable[[Sequence[Interval], int], Interval]] = {
+    "add": lambda a, bits: reduce(_plus, a),
+    "mul": lambda a, bits: reduce(_times, a),
+    "power": lambda a, bits: _power(a[0], a[1], bits),
+    "max": lambda a, bits: Interval(max(x.low for x in a), max(x.high for x in a)),
+    "min": lambda a, bits: Interval(min(x.low for x in a), min(x.high for x in a)),
+    "abs": lambda a, _: Interval(max(a[0].low, -a[0].high, Fraction()), max(map(abs, a[0]))),
+    "sign": lambda a, bits: exact(_sign(a[0])),
+}
 
 
 def holds(tree: Tree, env: Mapping[str, Values], element: int, bits: int) -> bool:
     """Whether a condition holds for one element."""
-    match tree:
-        case ("compare", operator, left, right):
-            a, b = (evaluate(side, env, bits)[element] for side in (left, right))
-            s = _sign(Interval(a.low - b.high, a.high - b.low))
-            order = {"<": s < 0, "<=": s <= 0, ">": s > 0, ">=": s >= 0, "==": s == 0, "!=": s != 0}
-            return order[operator]
-        case ("not", condition):
-            return not holds(condition, env, element, bits)
-        case ("and", *conditions):
-            return all([holds(c, env, element, bits) for c in conditions])
-        case ("or", *conditions):
-            return any([holds(c, env, element, bits) for c in conditions])
-    raise NoValue(f"'{tree[0]}' is no condition")
+    if tree[0] == "compare":
+        a, b = (evaluate(side, env, bits)[element] for side in tree[2:])
+        s = _sign(Interval(a.low - b.high, a.high - b.low))
+        signs = {"<": (-1,), "<=": (-1, 0), ">": (1,), ">=": (0, 1), "==": (0,), "!=": (-1, 1)}
+        return s in signs[tree[1]]
+    found = [holds(condition, env, element, bits) for condition in tree[1:]]
+    return {"and": all(found), "or": any(found), "not": not all(found)}[tree[0]]
 
 
 def evaluate(tree: Tree, env: Mapping[str, Values], bits: int) -> Values:
@@ -148,41 +121,28 @@ def evaluate(tree: Tree, env: Mapping[str, Values], bits: int) -> Values:
     if tree[0] == "name":
         return env[tree[1]]
     if tree[0] == "choice":
-        return tuple(_choose(tree[1:], env, i, bits) for i in range(size))
+        values = [[v for v, c in tree[1:] if holds(c, env, i, bits)] for i in range(size)]
+        if not all(values):
+            raise NoValue("no condition holds")
+        return tuple(evaluate(v[0], env, bits)[i] for i, v in enumerate(values))
     args = [evaluate(part, env, bits) for part in tree[1:]]
     if tree[0] == "norm":
-        total = reduce(_plus, (_power(a, exact(2), bits) for a in args[0]))
-        return (_root(total, 2, bits),) * size
+        return (_root(reduce(_plus, (_power(a, exact(2), bits) for a in args[0])), bits),) * size
     if tree[0] == "mean":
         return (_times(reduce(_plus, args[0]), exact(Fraction(1, size))),) * size
-    return tuple(_widen(_apply(tree[0], row, bits), bits) for row in zip(*args, strict=True))
-
-
-def _choose(branches: Sequence[Any], env: Mapping[str, Values], i: int, bits: int) -> Interval:
-    for value, condition in branches:
-        if holds(condition, env, i, bits):
-            return evaluate(value, env, bits)[i]
-    raise NoValue("no condition holds")
+    return tuple(_widen(_FUNCTIONS[tree[0]](row, bits), bits) for row in zip(*args, strict=True))
 
 
 def run(
     rule: Sequence[tuple[str, Tree]], steps: Sequence[Mapping[str, Values]], bits: int
 ) -> list[list[tuple[str, Values]]]:
-    """Run a rule and return what every assignment gave, step by step.
-
-    Args:
-        rule: Target and right-hand side of each assignment, in order.
-        steps: What is known anew at each step (gradient, step number); the first
-            also holds the parameter, the states and the hyperparameters.
-        bits: Precision of what is irrational.
-    """
+    """Return every assignment's value; `steps` is what each step is given, the first start too."""
     env: dict[str, Values] = {}
-    trace = []
+    trace: list[list[tuple[str, Values]]] = []
     for known in steps:
         env |= known
-        rows = []
+        trace.append([])
         for target, tree in rule:
             env[target] = evaluate(tree, env, bits)
-            rows.append((target, env[target]))
-        trace.append(rows)
+            trace[-1].append((target, env[target]))
     return trace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from optgen.verify.comparison import Comparison
@@ -56,7 +57,7 @@ def _table(c: Comparison) -> list[str]:
 def as_html(comparison: Comparison) -> str:
     """Return a comparison as HTML, for notebooks."""
     c = comparison
-    words = [line for line in _lines(replace_rows(c)) if line]
+    words = [line for line in _lines(replace(c, rows=())) if line]
     paragraphs = "".join(f"<div>{escape(line)}</div>" for line in words[1:])
     head = f"<div><strong>{escape(words[0])}</strong></div>{paragraphs}"
     if not c.rows:
@@ -74,13 +75,6 @@ def as_html(comparison: Comparison) -> str:
     names = ("step", "", c.left, c.right)
     header = "".join(f"<th>{escape(name)}</th>" for name in names)
     return f"{head}<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def replace_rows(comparison: Comparison) -> Comparison:
-    """Return a comparison without its table."""
-    from dataclasses import replace
-
-    return replace(comparison, rows=())
 
 
 def _bold(text: str, bold: bool) -> str:

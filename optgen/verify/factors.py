@@ -24,10 +24,10 @@ class Factorer:
     """Factors polynomials of one field, each once.
 
     Attributes:
-        field: The field.
+        space: The field.
     """
 
-    field: Field
+    space: Field
     _known: dict[Poly, Factors] = field(default_factory=dict)
 
     def factor(self, poly: Poly) -> Factors:
@@ -46,13 +46,13 @@ class Factorer:
 
     def _split(self, poly: Poly) -> Iterator[Poly]:
         """Yield the irreducible factors of a primitive polynomial, with repetition."""
-        self.field.deadline.check()
+        self.space.deadline.check()
         if poly.is_ground:
             return
         if poly.LC < 0:
             poly = -poly
         degrees = poly.degrees()
-        for index, generator in enumerate(self.field.ring.gens):  # factors that are variables
+        for index, generator in enumerate(self.space.ring.gens):  # factors that are variables
             lowest = min(monomial[index] for monomial in poly) if degrees[index] > 0 else 0
             if lowest:
                 yield from (generator,) * lowest
@@ -65,10 +65,8 @@ class Factorer:
             yield from self._general(poly)
             return
         # a*x + b with coprime a and b is irreducible.
-        high = {m[:linear] + (0,) + m[linear + 1 :]: c for m, c in poly.items() if m[linear]}
-        low = {m: c for m, c in poly.items() if not m[linear]}
-        ring = self.field.ring
-        common = ring.from_dict(high).gcd(ring.from_dict(low)) if low else ring.from_dict(high)
+        high = self.space.coefficient(poly, linear)
+        common = high.gcd(poly - high * self.space.ring.gens[linear])
         if common.LC < 0:
             common = -common
         rest = poly.exquo(common)
@@ -78,8 +76,8 @@ class Factorer:
     def _general(self, poly: Poly) -> Iterator[Poly]:
         if len(poly) > _LARGEST:
             raise Unsupported(f"the factors of a polynomial with {len(poly)} terms")
-        used = self.field.occurring(poly)
-        ring = self.field.ring
+        used = self.space.occurring(poly)
+        ring = self.space.ring
         names = [ring.symbols[i] for i in used]
         small = ring.clone(symbols=names).from_dict(
             {tuple(m[i] for i in used): c for m, c in poly.items()}

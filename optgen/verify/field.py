@@ -7,6 +7,7 @@ Every operation holds at every point at which its operands have a value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -68,6 +69,9 @@ class Field:
         domains: Their domains.
         spare: How many further generators there may be.
         deadline: When to give up.
+        ring: The polynomial ring.
+        generators: What each generator in use stands for.
+        reduced: The arguments of the norms and means met, with their keys.
     """
 
     variables: Sequence[str]
@@ -76,11 +80,13 @@ class Field:
     deadline: Deadline
     ring: Any = field(init=False)
     generators: list[Generator] = field(init=False)
+    reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
     _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         spare = [f"_{i}" for i in range(self.spare)]
         self.ring = PolyRing((*self.variables, *spare), ZZ, lex)
+        self.reduced = {"norm": [], "mean": []}
         self.generators = [
             Generator(name, domain)
             for name, domain in zip(self.variables, self.domains, strict=True)
@@ -110,6 +116,10 @@ class Field:
         """Return a rational number."""
         value = Fraction(value)
         return Quotient(self.ring(value.numerator), self.ring(value.denominator))
+
+    def same(self, a: Quotient, b: Quotient) -> bool:
+        """Whether two quotients are one, roots in denominators included."""
+        return a == b or not self.subtract(a, b).numer
 
     def polynomial(self, poly: Poly) -> Quotient:
         """Return a polynomial as a quotient."""
@@ -170,7 +180,11 @@ class Field:
 
     def subtract(self, a: Quotient, b: Quotient) -> Quotient:
         """Return a - b."""
-        return self.add(a, Quotient(-b.numer, b.denom))
+        return self.add(a, self.negate(b))
+
+    def negate(self, a: Quotient) -> Quotient:
+        """Return -a."""
+        return Quotient(-a.numer, a.denom)
 
     def multiply(self, a: Quotient, b: Quotient) -> Quotient:
         """Return a * b."""
@@ -195,6 +209,25 @@ class Field:
         """Return the indices of the generators that occur in a polynomial, in order."""
         return tuple(i for i, degree in enumerate(poly.degrees()) if degree > 0)
 
+    def coefficient(self, poly: Poly, index: int) -> Poly:
+        """Return what stands with a generator in a polynomial in which its degree is at most 1."""
+        return self.ring.from_dict(
+            {(*m[:index], 0, *m[index + 1 :]): c for m, c in poly.items() if m[index]}
+        )
+
     def text(self, poly: Poly) -> str:
         """Return a polynomial as text."""
         return str(poly.as_expr())
+
+    def words(self, poly: Poly) -> str:
+        """Return a polynomial as text in which generators are spelt out."""
+        known = {str(self.ring.symbols[i]): g.label for i, g in enumerate(self.generators)}
+        text = self.text(poly)
+        while (match := re.search(r"_\d+", text)) and len(text) < 400:
+            text = text.replace(match.group(), known[match.group()])
+        return text
+
+    def quotient_text(self, value: Quotient) -> str:
+        """Return a quotient as text."""
+        numer = self.text(value.numer)
+        return numer if value.denom == 1 else f"({numer})/({self.text(value.denom)})"

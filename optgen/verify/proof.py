@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from optgen.domains import REAL, Domain
-from optgen.verify.convert import Converter, NegativeExponent, Program
+from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.factors import Factorer
 from optgen.verify.field import Field, MoreGenerators, Poly, Quotient
+from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
 from optgen.verify.verdicts import Certificate, RegionProof, Unsupported
@@ -65,7 +66,7 @@ def prove_equal(
         values = []
         for equation in equations:
             a, b = converter.convert(equation.left), converter.convert(equation.right)
-            f = converter.field
+            f = converter.space
             if a != b:
                 difference = f.product(a.numer, b.denom) - f.product(b.numer, a.denom)
                 if not _vanishes(converter, f.reduce(difference)):
@@ -88,8 +89,7 @@ def prove_signs(
 
     def goal(converter: Converter) -> list[tuple[str, Quotient]]:
         value = converter.convert(tree)
-        product = converter.field.product(value.numer, value.denom)
-        if not converter.known(product) <= allowed:
+        if not converter.signs.known_quotient(value) <= allowed:
             raise _NoProof("the sign is not known")
         return [("value", value)]
 
@@ -100,7 +100,7 @@ def _vanishes(converter: Converter, poly: Poly) -> bool:
     """Whether a polynomial is 0, or a multiple of one that is 0 in the region."""
     if not poly:
         return True
-    f = converter.field
+    f = converter.space
     for factor, signs in converter.region.signs.items():
         if signs == {0} and not f.reduce(poly.rem([factor])):
             return True
@@ -160,7 +160,7 @@ def _in_every_region(goal: Goal, program: Program, field: Field) -> Certificate 
         count += 1
         if count > _MOST_REGIONS:
             return Failure(f"more than {_MOST_REGIONS} regions")
-        converter = Converter(program, field, factorer, region)
+        converter = Converter(program, factorer, region)
         try:
             values = goal(converter)
         except NeedSplit as split:

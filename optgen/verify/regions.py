@@ -51,7 +51,7 @@ class Region:
 
     def conditions(self, of: Field) -> tuple[str, ...]:
         """Return what holds in the region, as text."""
-        return tuple(f"{of.text(poly)} {_WORDS[signs]}" for poly, signs in self.signs.items())
+        return tuple(f"{of.words(poly)} {_WORDS[signs]}" for poly, signs in self.signs.items())
 
     def domain(self, of: Field, index: int) -> Domain:
         """Return the domain of a generator, in the region."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,10 +9,7 @@ from functools import cached_property
 
 from optgen.domains import REAL, Domain
 from optgen.verify import evaluate as independent
-from optgen.verify.deadline import Deadline
-from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefined, Vector
-from optgen.verify.minimise import minimise
-from optgen.verify.sampling import sample
+from optgen.verify.enclose import Interpreter, Number, Numbers, Undefined, Vector
 from optgen.verify.serialise import Tree, constants, holds, serialise
 from optgen.verify.sides import Side
 
@@ -119,15 +115,33 @@ class Race:
             for rule in (self.left, self.right)
         ]
         for k in range(1, steps + 1):
-            known: dict[str, Vector] = {
-                name: tuple(point[e] for e in elements(f"{name}_{k}", size)) for name in self.inputs
-            }
-            known["step"] = (Fraction(k),) * size
+            known = self._known(point, k, size)
             if _differ(numbers, *(run.query(known) for run in runs)):
                 return k
             if _differ(numbers, *(run.step(known) for run in runs)):
                 return k
         return None
+
+    def one_sided(self, point: Point, steps: int, size: int) -> bool:
+        """Whether only one of the rules has a value at every step of a run."""
+        interpreter = Interpreter(Numbers(BITS[0]), size)
+        found = []
+        for rule in (self.left, self.right):
+            start = self._start(rule, point, size, interpreter)
+            try:
+                run = _Run(rule, interpreter, start)
+                for k in range(1, steps + 1):
+                    run.step(self._known(point, k, size))
+                found.append(True)
+            except Undefined:
+                found.append(False)
+        return found[0] != found[1]
+
+    def _known(self, point: Point, k: int, size: int) -> dict[str, Vector]:
+        known: dict[str, Vector] = {
+            name: tuple(point[e] for e in elements(f"{name}_{k}", size)) for name in self.inputs
+        }
+        return known | {"step": (Fraction(k),) * size}
 
     def _start(
         self, rule: Rule, point: Point, size: int, interpreter: Interpreter
@@ -243,82 +257,3 @@ def _check_inside(value: Number, domain: Domain, numbers: Numbers) -> None:
         inside = above and (domain.high is None or numbers.compare(value, domain.high) < 0)
     if not inside:
         raise Undefined("a hyperparameter leaves its domain")
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A run at the end of which two rules differ.
-
-    Attributes:
-        point: What was chosen.
-        steps: Number of steps.
-        size: Number of elements.
-        traces: Every intermediate value, from the independent evaluator.
-    """
-
-    point: Point
-    steps: int
-    size: int
-    traces: Traces
-
-
-@dataclass(slots=True)
-class Hunt:
-    """Looks for a witness.
-
-    Attributes:
-        race: The two rules.
-        deadline: When to give up.
-        rng: Where chance comes from.
-        one_sided: A run in which only one rule has a value, as text; empty if none was met.
-    """
-
-    race: Race
-    deadline: Deadline
-    rng: random.Random
-    one_sided: str = ""
-
-    def run(self, steps: int, attempts: int) -> Witness | None:
-        """Try runs of 1, 2, ... `steps` steps; return a small witness of the first difference."""
-        for length in range(1, steps + 1):
-            for attempt in range(attempts):
-                size = self.race.sizes[attempt % len(self.race.sizes)]
-                found = self._try(length, size, attempt)
-                if found is not None:
-                    return found
-        return None
-
-    def _try(self, steps: int, size: int, attempt: int) -> Witness | None:
-        self.deadline.check()
-        variables = self.race.variables(steps, size)
-        point = sample(variables, self.rng, attempt, self.race.constants)
-        at = self.differs(point, steps, size)
-        if at is None:
-            return None
-        variables = self.race.variables(at, size)
-        point = {name: point[name] for name in variables}
-        small = minimise(point, variables, lambda p: self._still(p, at, size))
-        for candidate in (small, point):
-            traces = self.race.traces(candidate, at, size)
-            if traces is not None:
-                return Witness(candidate, at, size, traces)
-        return None
-
-    def _still(self, point: Point, steps: int, size: int) -> bool:
-        """Whether a point is as good a witness: a difference at the last step, exact."""
-        self.deadline.check()
-        try:
-            return self.race.first_difference(point, steps, size, BITS[0]) == steps
-        except (Blurred, Undefined):
-            return False
-
-    def differs(self, point: Point, steps: int, size: int) -> int | None:
-        """Return the first step at which the rules differ at a point, None if none or unclear."""
-        for bits in BITS:
-            try:
-                return self.race.first_difference(point, steps, size, bits)
-            except Blurred:
-                continue
-            except Undefined:
-                return None
-        return None

@@ -40,12 +40,12 @@ def _candidate(
     if domain.integer:
         return Fraction(rng.choice((1, 1, 2, 3, 5, 8)))
     chance = rng.random()
-    if chance < 0.15:
+    kind = attempt % 5
+    if chance < (0.6 if kind == 4 else 0.15):  # 0/0 needs several zeros at once
         return rng.choice(_SPECIAL)
     if extra and chance < 0.3:
         return rng.choice(extra) + rng.choice((-1, 0, 1))
     sign = rng.choice((1, -1))
-    kind = attempt % 4
     if kind == 0:
         return sign * rng.choice(_SMALL)
     if kind == 1:  # squares, so that roots are exact

@@ -21,7 +21,7 @@ from optgen.verify.verdicts import Unsupported
 
 Tree = tuple[Any, ...]
 
-_FUNCTIONS: tuple[tuple[type, str], ...] = (
+_FUNCTIONS: tuple[tuple[Any, str], ...] = (
     (sympy.Add, "add"),
     (sympy.Mul, "mul"),
     (sympy.Pow, "power"),

@@ -1,0 +1,99 @@
+"""What algebra says of a catalogue: every rule equals itself and keeps its states' domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from optgen.domains import REAL
+from optgen.loader import Catalogue
+from optgen.spec import OptimizerSpec
+from optgen.verify.claims import TIMEOUT, check_claim, load_claims
+from optgen.verify.comparing import compare
+from optgen.verify.deadline import Deadline
+from optgen.verify.given import read_given
+from optgen.verify.sides import Side
+
+Outcome = Literal["ok", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlgebraCheck:
+    """One thing that was looked at; `unknown` is never a pass.
+
+    Attributes:
+        subject: Name of a rule or of a claim.
+        claim: What should hold.
+        outcome: Whether it does.
+        detail: Why not, or how it is known.
+    """
+
+    subject: str
+    claim: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlgebraReport:
+    """What was looked at.
+
+    Attributes:
+        checks: The checks, rules first.
+    """
+
+    checks: tuple[AlgebraCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything holds for certain."""
+        return all(check.outcome == "ok" for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON document."""
+        return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
+
+
+def verify_algebra(
+    catalogue: Catalogue | Mapping[str, OptimizerSpec],
+    claims_dirs: Iterable[Path] = (),
+    timeout: float = TIMEOUT,
+) -> AlgebraReport:
+    """Check every rule of a catalogue, and every claim of some folders or files.
+
+    Args:
+        catalogue: The rules.
+        claims_dirs: Folders of claim files, or files.
+        timeout: Seconds for each comparison.
+
+    Raises:
+        ClaimError: A claim cannot be read.
+    """
+    rules = catalogue if isinstance(catalogue, Catalogue) else Catalogue(catalogue.values())
+    checks = [check for spec in rules.values() for check in check_rule(spec, timeout)]
+    for folder in claims_dirs:
+        for claim in load_claims(folder, rules):
+            result = check_claim(claim, timeout)
+            given = f" given {', '.join(claim.given)}" if claim.given else ""
+            text = f"{claim.left.name} and {claim.right.name}{given}: {claim.verdict}"
+            checks.append(AlgebraCheck(claim.name, text, result.outcome, result.detail))
+    return AlgebraReport(tuple(checks))
+
+
+def check_rule(spec: OptimizerSpec, timeout: float = TIMEOUT) -> tuple[AlgebraCheck, ...]:
+    """Check that a rule equals itself and that its states stay in their domains."""
+    found = compare(spec, spec, timeout=timeout)
+    outcome: Outcome = {"equal": "ok", "different": "failed"}.get(found.verdict, "unknown")  # type: ignore[assignment]
+    checks = [AlgebraCheck(spec.name, "equals itself", outcome, found.reason)]
+    bounded = [buffer.name for buffer in spec.state if buffer.domain != REAL]
+    if bounded:
+        given = read_given(spec, spec, ())
+        side = Side.of("left", spec, given.values["left"])
+        _, lost = side.kept_domains(given.domains, Deadline.after(timeout))
+        for name in bounded:
+            kept: Outcome = "unknown" if name in lost else "ok"
+            detail = "not proved to be kept by every step" if name in lost else ""
+            checks.append(AlgebraCheck(spec.name, f"{name} stays in its domain", kept, detail))
+    return tuple(checks)

@@ -1,0 +1,116 @@
+"""Signs of fractions of polynomials in a region, by the signs of their factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optgen.verify.boxes import Signs
+from optgen.verify.factors import Factorer
+from optgen.verify.field import Field, Poly, Quotient
+from optgen.verify.regions import NeedSplit, Region
+
+_Factor = tuple[Poly, int, bool]
+"""A base, its exponent, and whether it divides."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignReader:
+    """Reads signs in one region.
+
+    Attributes:
+        space: The field.
+        factorer: Factors its polynomials.
+        region: The region.
+    """
+
+    space: Field
+    factorer: Factorer
+    region: Region
+
+    def known(self, poly: Poly) -> Signs:
+        """Return a set that holds every sign of a polynomial in the region."""
+        found = self.region.box_signs(self.space, poly)
+        if len(found) == 1:
+            return found
+        factors = self.factorer.factor(poly)
+        signs: Signs = frozenset((1 if factors.constant > 0 else -1,))
+        for base, exponent in factors.powers:
+            own = self.of_factor(base)
+            own = own if exponent % 2 else frozenset(s * s for s in own)
+            signs = frozenset(a * b for a in signs for b in own)
+        return found & signs
+
+    def known_quotient(self, value: Quotient) -> Signs:
+        """Return a set that holds every sign of a quotient, where it has a value."""
+        return self.known(self.space.product(value.numer, value.denom))
+
+    def of_factor(self, base: Poly) -> Signs:
+        """Return a set that holds every sign of an irreducible polynomial or a constant."""
+        if base.is_ground:
+            return self.region.box_signs(self.space, base)
+        return self.region.factor_signs(self.space, base)
+
+    def sign(self, value: Quotient) -> int:
+        """Return the sign of a quotient, 0 included; may raise `NeedSplit`."""
+        total = 1 if value.numer else 0
+        for base, exponent, divides in self._factors(value):
+            every = self.of_factor(base)
+            signs = every - {0} if divides else every
+            if exponent % 2 == 0:
+                signs = frozenset(s * s for s in signs)
+            if len(signs) > 1:
+                raise NeedSplit(base, tuple(frozenset((s,)) for s in sorted(every)))
+            total *= next(iter(signs), 1)
+        return total
+
+    def direction(self, value: Quotient) -> int:
+        """Return s in {1, -1} with `value = s*abs(value)`; may raise `NeedSplit`.
+
+        Where the value is 0 either will do, so a region may be closed.
+        """
+        total = 1
+        for base, exponent, _ in self._factors(value):
+            signs = self.of_factor(base)
+            if exponent % 2 == 0 or signs <= {0, 1}:
+                continue
+            if not signs <= {0, -1}:
+                raise NeedSplit(base, (signs & {0, 1}, signs & {0, -1}))
+            total = -total
+        return total
+
+    def _factors(self, value: Quotient) -> list[_Factor]:
+        """Return factors whose signs together make that of a quotient."""
+        found: list[_Factor] = []
+        for poly, divides in ((value.numer, False), (value.denom, True)):
+            if poly:
+                found += self._split(poly, 1, divides)
+        return found
+
+    def _split(self, poly: Poly, exponent: int, divides: bool) -> list[_Factor]:
+        factors = self.factorer.factor(poly)
+        found: list[_Factor] = []
+        if factors.constant < 0:
+            found.append((self.space.ring(-1), exponent, divides))
+        for base, power in factors.powers:
+            square = self._rationalised(base)
+            if square is None:
+                found.append((base, power * exponent, divides))
+            elif not square:
+                found.append((square, 1, divides))
+            else:
+                found += self._split(square, power * exponent, divides)
+        return found
+
+    def _rationalised(self, base: Poly) -> Poly | None:
+        """For `a*R - b` with a, b >= 0 return `(a*R)**2 - b**2`, which has the same sign."""
+        space = self.space
+        for index in reversed(space.occurring(base)):
+            if space.generators[index].degree != 2:
+                continue
+            high = space.coefficient(base, index)
+            low = base - high * space.ring.gens[index]
+            for sign in (1, -1):
+                if self.known(sign * high) <= {0, 1} and self.known(sign * low) <= {0, -1}:
+                    square = high**2 * space.generators[index].radicand - low**2
+                    return space.reduce(square) * sign
+        return None
