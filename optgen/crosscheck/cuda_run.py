@@ -21,10 +21,12 @@ class CudaRun:
 
     Attributes:
         arrays: All buffers after the step.
+        sums: Every finished sum, an array of one value; empty where there are no elements.
         stats: One per launch.
     """
 
     arrays: dict[str, NDArray[Any]]
+    sums: dict[str, NDArray[Any]]
     stats: tuple[Stats, ...]
 
     @property
@@ -53,7 +55,9 @@ def run_ptx(
     held = {}
     for index, buffer in enumerate(kernel.buffers):
         # Each pointer is off by another number of elements, so that none hides another.
-        off = (1 + index) * dtype.itemsize if case.misaligned else 0
+        off = (1 + index) * dtype.itemsize if case.misaligned and case.alone is None else 0
+        if case.alone is not None:
+            off = 8 if index == case.alone % len(kernel.buffers) else 0
         held[buffer.name] = memory.alloc(
             arrays[buffer.name], buffer.name, writable=buffer.writable, misalign=off
         )
@@ -72,4 +76,8 @@ def run_ptx(
         entry = module.entries[item.entry]
         stats.append(launch(entry, grid=grid, block=BLOCK, args=args, memory=memory))
     results = {b.name: held[b.name].read() for b in kernel.buffers}
-    return CudaRun(results, tuple(stats))
+    sums = {}
+    if case.n and called.partials:  # the first partial sum of each reduction ends up as its total
+        partials = held["partials"].read().reshape(called.partials, -1)
+        sums = {r.target: partials[i, :1] for i, r in enumerate(kernel.reductions)}
+    return CudaRun(results, sums, tuple(stats))

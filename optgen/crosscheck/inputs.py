@@ -37,6 +37,7 @@ class Case:
     Attributes:
         n: Number of elements.
         misaligned: Whether pointers are off 16 bytes, each by another number of elements.
+        alone: Number of the only buffer that is off, by 8 bytes, or None if all are.
         special: Whether infinities, NaN, zeros of both signs and subnormals are among the values.
         step: Number of the update.
         grid: Blocks per launch, for kernels that take any number.
@@ -44,6 +45,7 @@ class Case:
 
     n: int
     misaligned: bool = False
+    alone: int | None = None
     special: bool = False
     step: int = 1
     grid: int = 3
@@ -51,16 +53,30 @@ class Case:
     def __str__(self) -> str:
         words = [f"n = {self.n}", f"step {self.step}"]
         words += ["misaligned"] if self.misaligned else []
+        words += [] if self.alone is None else [f"buffer {self.alone} alone"]
         words += ["special values"] if self.special else []
         return ", ".join(words)
 
 
 CASES = (
-    *(Case(n, step=1 + 4 * (i % 2), grid=1 + 2 * (i % 2)) for i, n in enumerate(SIZES)),
+    *(Case(n, step=1 + 6 * i * (i % 2), grid=1 + 2 * (i % 2)) for i, n in enumerate(SIZES)),
     Case(1000, special=True, step=3, grid=2),
     Case(1003, misaligned=True, special=True, step=2, grid=2),
     Case(31, misaligned=True, step=1000),
+    # A check of alignment that forgets one pointer shows only where no other is off.
+    *(Case(31, misaligned=True, alone=buffer) for buffer in range(6)),
 )
+
+_SUMS = (
+    *(Case(n, step=2 + i, grid=1 + i) for i, n in enumerate((16384, 16385, 40000, 100003))),
+    Case(50000, misaligned=True, step=3, grid=2),
+)
+"""Several blocks and chunks, for reductions: a root and a quotient hide many a wrong last bit."""
+
+
+def cases(kernel: Kernel) -> tuple[Case, ...]:
+    """Return what a kernel is run on."""
+    return (*CASES, *_SUMS) if kernel.reductions else CASES
 
 
 def hyperparameters(spec: OptimizerSpec) -> dict[str, float]:

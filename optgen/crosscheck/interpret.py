@@ -117,6 +117,22 @@ def run_stages(
         arrays: One 1-d array per buffer, of the arithmetic type.
         scalars: What `kernel_scalars` returns.
     """
+    names = _run(kernel, arrays, scalars)
+    return {buffer.name: names[buffer.name] for buffer in kernel.buffers}
+
+
+def run_sums(
+    kernel: Kernel, arrays: Mapping[str, Array], scalars: Mapping[str, Value]
+) -> dict[str, Array]:
+    """Return every sum of one step, as an array of one value; arguments as for `run_stages`."""
+    names = _run(kernel, arrays, scalars)
+    return {sum_.target: np.array([names[sum_.target]]) for sum_ in kernel.reductions}
+
+
+def _run(
+    kernel: Kernel, arrays: Mapping[str, Array], scalars: Mapping[str, Value]
+) -> dict[str, Value]:
+    """Return the last value of every name."""
     dtype = np.dtype(kernel.arithmetic.value)
     names: dict[str, Value] = {**scalars, **{n: a.copy() for n, a in arrays.items()}}
     with np.errstate(all="ignore"):
@@ -130,7 +146,7 @@ def run_stages(
                 for reduction in stage.reductions:
                     terms = evaluate(reduction.value, names, dtype)
                     names[reduction.target] = tree_sum(terms)
-    return {buffer.name: names[buffer.name] for buffer in kernel.buffers}
+    return names
 
 
 def tree_sum(terms: Array) -> Value:

@@ -1,0 +1,96 @@
+# ruff: noqa: E501
+"""Broken NumPy kernels, each a generated one with a piece of its text replaced."""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One broken module; the fields are those of the CUDA mutants."""
+
+    rule: str
+    dtype: str
+    says: str
+    changes: tuple[tuple[str, str], ...]
+
+
+def adamw(*changes, says="differs from the IR"):
+    return Mutant("adamw", "float32", says, changes)
+
+
+def lamb(*changes, says="differs from the IR"):
+    return Mutant("lamb", "float32", says, changes)
+
+
+MUTANTS = {
+    "out_is_the_wrong_array": adamw(
+        ("np.add(row0, row1, out=exp_avg)", "np.add(row0, row1, out=row0)")
+    ),
+    "out_is_the_other_state": adamw(("out=exp_avg_sq)", "out=exp_avg)")),
+    "dropped_add": adamw(("np.add(row0, row1, out=exp_avg)", "np.copyto(exp_avg, row0)")),
+    "row_used_twice": adamw(
+        ("np.sqrt(exp_avg_sq_hat, out=row3)", "np.sqrt(exp_avg_sq_hat, out=row0)")
+    ),
+    "operands_swapped": adamw(
+        ("np.subtract(param, row0, out=param)", "np.subtract(row0, param, out=param)")
+    ),
+    "wrong_operation": adamw(
+        ("np.divide(row1, denom, out=row1)", "np.multiply(row1, denom, out=row1)")
+    ),
+    "scalar_not_rounded": adamw(("beta1 = kind(beta1)", "beta1 = kind(beta1 * (1 + 2**-23))")),
+    "step_counted_late": adamw(('int(state["step"]) + 1', 'int(state["step"])')),
+    "first_block_only": adamw(
+        ("range(0, param.size, _CHUNK)]", "range(0, param.size, _CHUNK)][:1]")
+    ),
+    "last_of_each_block_left_out": adamw(
+        ("slice(start, start + _CHUNK)", "slice(start, start + _CHUNK - 1)")
+    ),
+    "ipow_one_factor_at_a_time": Mutant(
+        "adamw",
+        "float64",
+        "differs from the IR",
+        (
+            ("    while exponent:\n", "    for _ in range(exponent):\n"),
+            (
+                "        if exponent & 1:\n            result = result * base\n        base = base * base\n        exponent >>= 1\n",
+                "        result = result * base\n",
+            ),
+        ),
+    ),
+    "rows_added_backwards": lamb(
+        (
+            "    for row in rows[1:]:\n        np.add(rows[0], row, out=rows[0])\n",
+            "    for row in rows[:0:-1]:\n        np.add(rows[0], row, out=rows[0])\n",
+        )
+    ),
+    "tail_not_padded": lamb(("    chunk[values.size :] = 0.0\n", "")),
+    "halves_interleaved": lamb(
+        (
+            "np.add(lanes[:half], lanes[half : 2 * half], out=lanes[:half])",
+            "lanes[:half] = lanes[: 2 * half : 2] + lanes[1 : 2 * half : 2]",
+        ),
+    ),
+    "sums_swapped": lamb(
+        ("    return param_norm_sum, update_norm_sum", "    return update_norm_sum, param_norm_sum")
+    ),
+    "sign_of_zero_is_one": Mutant(
+        "lion",
+        "float32",
+        "differs from the IR",
+        (("np.sign(", "np.copysign(np.float32(1), "),),
+    ),
+    "max_drops_nan": Mutant(
+        "amsgrad", "float32", "differs from the IR", (("np.maximum(", "np.fmax("),)
+    ),
+    "max_keeps_minus_zero": Mutant(
+        "amsgrad",
+        "float32",
+        "differs from the IR",
+        (("np.add(max_exp_avg_sq, 0.0, out=max_exp_avg_sq)", "pass"),),
+    ),
+    "scalar_state_not_stored": Mutant(
+        "nadam",
+        "float32",
+        "scalar states differ",
+        (('    state["mu_product"][...] = mu_product\n', ""),),
+    ),
+}
