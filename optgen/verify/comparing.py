@@ -115,7 +115,7 @@ class _Comparer:
             self._reasons.append(f"only {_MOST_MATCHINGS} of {len(found)} matchings were tried")
         domains = self._domains()
         result = replace(self._blank, dropped=dropped)
-        refuted: list[Refuted] = []
+        refuted: list[tuple[str, Refuted]] = []
         for matching in found[:_MOST_MATCHINGS]:
             proof = self._prove(matching, domains, refuted)
             if proof is not None:
@@ -131,7 +131,8 @@ class _Comparer:
                 f"{counts[0]} states reach the parameter on the left and {counts[1]} on the "
                 "right, so no matching is possible"
             )
-        return replace(result, reason="; ".join(dict.fromkeys(self._reasons)))
+        reason = "; ".join(dict.fromkeys(self._reasons))
+        return replace(result, reason=reason, evidence=self._one_sided())
 
     def _domains(self) -> dict[str, Mapping[str, Domain]]:
         """Return, for each side, the domain of each state as far as every step keeps it."""
@@ -146,7 +147,7 @@ class _Comparer:
         self,
         matching: Mapping[str, str],
         domains: Mapping[str, Mapping[str, Domain]],
-        refuted: list[Refuted],
+        refuted: list[tuple[str, Refuted]],
     ) -> _Proof | None:
         """Prove a matching, for every step at once, or for the first step and all others."""
         initial = {
@@ -193,7 +194,7 @@ class _Comparer:
                 seed=self._seed,
             )
             if found is not None:
-                refuted.append(found)
+                refuted.append((equation.label, found))
                 break
         return None
 
@@ -245,15 +246,18 @@ class _Comparer:
                     f"the domain of {', '.join(names)} ({side}) is not proved to be kept, "
                     "and not relied on"
                 )
-        if self._hunt.one_sided:
-            evidence.append(f"domains differ: only one side has a value at {self._hunt.one_sided}")
         return replace(
             result,
             verdict="equal",
             matching=proof.matching,
             certificate=proof.certificate,
-            evidence=tuple(evidence),
+            evidence=(*evidence, *self._one_sided()),
         )
+
+    def _one_sided(self) -> tuple[str, ...]:
+        """Say where only one side has a value: that is no difference, and not kept silent."""
+        at = self._hunt.one_sided
+        return (f"domains differ: only one side has a value at {at}",) if at else ()
 
     def _different(self, witness: Witness) -> Comparison:
         left, right = witness.traces.finals
@@ -279,19 +283,21 @@ class _Comparer:
         )
 
     def _unreached(
-        self, result: Comparison, matching: Mapping[str, str], refuted: Refuted
+        self, result: Comparison, matching: Mapping[str, str], refuted: tuple[str, Refuted]
     ) -> Comparison:
+        label, found = refuted
         return replace(
             result,
             verdict="different",
-            witness={name: str(value) for name, value in refuted.point},
-            left_value=refuted.left,
-            right_value=refuted.right,
+            witness={name: str(value) for name, value in found.point},
+            left_value=found.left,
+            right_value=found.right,
             matching=matching,
             evidence=(
-                "one step differs from the state of the witness",
-                f"no run of up to {result.steps} steps from the initial states was found "
-                "in which the parameters differ: the state may not be reachable",
+                f"one step from the state of the witness gives another {label}",
+                f"in no run of up to {result.steps} steps from the initial states were the "
+                "parameters seen to differ: the state may not be reachable",
+                *self._one_sided(),
             ),
         )
 

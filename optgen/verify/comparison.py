@@ -41,7 +41,8 @@ class Comparison:
         steps: How many steps a run was allowed.
         verdict: The answer.
         witness: Where they differ: a value for each name, as `p/q`; None unless different.
-        left_value: The parameter behind the last step of the witness, on the left.
+        left_value: The parameter behind the last step of the witness, on the left; what
+            `evidence` names if `reachable` is None.
         right_value: The same on the right.
         matching: State on the right for each state on the left.
         dropped: States that never reach the parameter, for each side.

@@ -13,6 +13,7 @@ from optgen.verify.field import Field, MoreGenerators, Poly, Quotient
 from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
+from optgen.verify.structure import signs_as_written
 from optgen.verify.verdicts import Certificate, RegionProof, Unsupported
 
 _MOST_REGIONS = 600
@@ -88,10 +89,9 @@ def prove_signs(
     """Prove that an expression has one of the signs wherever it has a value."""
 
     def goal(converter: Converter) -> list[tuple[str, Quotient]]:
-        value = converter.convert(tree)
-        if not converter.signs.known_quotient(value) <= allowed:
+        if not signs_as_written(tree, definitions, converter) <= allowed:
             raise _NoProof("the sign is not known")
-        return [("value", value)]
+        return [("value", converter.convert(tree))]
 
     return _everywhere(goal, (tree,), domains, definitions, deadline)
 
