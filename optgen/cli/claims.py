@@ -1,4 +1,4 @@
-"""The level `algebra` of `optgen verify`: every rule equals itself."""
+"""The level `algebra` of `optgen verify`: rules equal themselves, claims hold."""
 
 from __future__ import annotations
 
@@ -6,39 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from optgen.cli.outcome import Check, Outcome
-from optgen.configuration import find_spec, open_catalogue
-from optgen.errors import UsageError
+from optgen.cli.selection import select
 
-OUTCOMES: Mapping[str, Outcome] = {
-    "equal": "passed",
-    "different": "failed",
-    "unknown": "unknown",
-}
-"""What a verdict means for the claim that a rule equals itself."""
+OUTCOMES: Mapping[str, Outcome] = {"ok": "passed", "failed": "failed", "unknown": "unknown"}
 
 
 def check_algebra(
     names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
 ) -> tuple[Check, ...]:
-    """Check rules. Claims that are kept in files are refused until there is a reader for them.
+    """Check rules and claims.
 
     Args:
-        names: Rules; all of them if empty.
-        claims: Folder of claim files.
+        names: Rules or claims; all of them if empty.
+        claims: Folder of claim files, or a file; `./tests/claims` if None and if it is there.
         folders: Folders of rules besides optgen's own.
     """
-    from optgen import verify
+    from optgen.verify import verify_algebra
 
-    if claims is not None:
-        raise UsageError(
-            "claim files cannot be checked yet", where=claims, fix="leave --claims away"
-        )
-    catalogue = open_catalogue(folders)
-    specs = [find_spec(catalogue, name, folders) for name in names] or list(catalogue.values())
-    checks = []
-    for spec in specs:
-        # A decider that calls a rule different from itself, or cannot tell, is good for nothing.
-        comparison = verify.compare(spec, spec)
-        outcome = OUTCOMES[comparison.verdict]
-        checks.append(Check(spec.name, outcome, "equals itself"))
-    return tuple(checks)
+    chosen = select(names, claims, folders)
+    rules = {name: chosen.catalogue[name] for name in chosen.rules}
+    report = verify_algebra(rules, chosen.claims)
+    return tuple(
+        Check(c.subject, OUTCOMES[c.outcome], f"{c.claim}: {c.detail}" if c.detail else c.claim)
+        for c in report.checks
+    )

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from optgen.cli.outcome import Check, Outcome
-from optgen.configuration import open_catalogue
+from optgen.cli.selection import select
 from optgen.errors import BackendUnavailable
 from optgen.pipeline import build_rules
 from optgen.report import Row
@@ -15,10 +15,11 @@ from optgen.request import BuildRequest
 
 
 @cache
-def _rows(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Row, ...]:
-    """Build rules in memory, once for both levels; claims among the names are left to algebra."""
-    catalogue = open_catalogue(folders)
-    rules = [catalogue[name].name for name in names if name in catalogue]
+def _rows(
+    names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+) -> tuple[Row, ...]:
+    """Build rules in memory, once for both levels."""
+    chosen = select(names, claims, folders)
     request = BuildRequest(
         names=(),
         targets=("numpy", "cuda"),
@@ -28,18 +29,20 @@ def _rows(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Row, ...]:
         specs=folders,
         jobs=os.cpu_count() or 1,
     )
-    built = build_rules(rules if names else list(catalogue), request, catalogue)
+    built = build_rules(chosen.rules, request, chosen.catalogue)
     return tuple(row for result in built for row in result.rows)
 
 
-def check_compiled(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+def check_compiled(
+    names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+) -> tuple[Check, ...]:
     """Return whether the CUDA kernels of some rules compile without spills, for every type.
 
     Raises:
         BackendUnavailable: There is no compiler.
     """
     checks = []
-    for row in _rows(names, folders):
+    for row in _rows(names, claims, folders):
         if row.target != "cuda":
             continue
         if row.compile.startswith("off"):
@@ -50,14 +53,16 @@ def check_compiled(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[C
     return tuple(checks)
 
 
-def check_run(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+def check_run(
+    names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+) -> tuple[Check, ...]:
     """Return whether kernels of some rules give the right bits when they run.
 
     NumPy kernels are compared with the IR and the oracle; where there is a
     compiler, compiled CUDA is executed on the CPU and compared with NumPy.
     """
     checks = []
-    for row in _rows(names, folders):
+    for row in _rows(names, claims, folders):
         if row.run == "off":
             continue
         failed = row.run == "failed"

@@ -97,13 +97,13 @@ def _algebra(request: VerifyRequest) -> tuple[Check, ...]:
 def _compile(request: VerifyRequest) -> tuple[Check, ...]:
     from optgen.cli.kernels import check_compiled
 
-    return check_compiled(request.names, request.specs)
+    return check_compiled(request.names, request.claims, request.specs)
 
 
 def _run_kernels(request: VerifyRequest) -> tuple[Check, ...]:
     from optgen.cli.kernels import check_run
 
-    return check_run(request.names, request.specs)
+    return check_run(request.names, request.claims, request.specs)
 
 
 RUNNERS: Mapping[str, Runner] = {"algebra": _algebra, "compile": _compile, "run": _run_kernels}

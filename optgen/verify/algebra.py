@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from optgen.domains import REAL
-from optgen.loader import Catalogue
 from optgen.spec import OptimizerSpec
-from optgen.verify.claims import TIMEOUT, check_claim, load_claims
+from optgen.verify.claims import TIMEOUT, Claim, check_claim
 from optgen.verify.comparing import compare
 from optgen.verify.deadline import Deadline
 from optgen.verify.given import read_given
@@ -57,28 +55,26 @@ class AlgebraReport:
 
 
 def verify_algebra(
-    catalogue: Catalogue | Mapping[str, OptimizerSpec],
-    claims_dirs: Iterable[Path] = (),
+    catalogue: Mapping[str, OptimizerSpec],
+    claims: Iterable[Claim] = (),
     timeout: float = TIMEOUT,
 ) -> AlgebraReport:
-    """Check every rule of a catalogue, and every claim of some folders or files.
+    """Check every rule of a catalogue, and some claims.
 
     Args:
-        catalogue: The rules.
-        claims_dirs: Folders of claim files, or files.
+        catalogue: The rules, by name.
+        claims: What `load_claims` gives.
         timeout: Seconds for each comparison.
 
     Raises:
-        ClaimError: A claim cannot be read.
+        ClaimError: A claim's `given` or `witness` cannot be used.
     """
-    rules = catalogue if isinstance(catalogue, Catalogue) else Catalogue(catalogue.values())
-    checks = [check for spec in rules.values() for check in check_rule(spec, timeout)]
-    for folder in claims_dirs:
-        for claim in load_claims(folder, rules):
-            result = check_claim(claim, timeout)
-            given = f" given {', '.join(claim.given)}" if claim.given else ""
-            text = f"{claim.left.name} and {claim.right.name}{given}: {claim.verdict}"
-            checks.append(AlgebraCheck(claim.name, text, result.outcome, result.detail))
+    checks = [check for spec in catalogue.values() for check in check_rule(spec, timeout)]
+    for claim in claims:
+        result = check_claim(claim, timeout)
+        given = f" given {', '.join(claim.given)}" if claim.given else ""
+        text = f"{claim.left.name} and {claim.right.name}{given}: {claim.verdict}"
+        checks.append(AlgebraCheck(claim.name, text, result.outcome, result.detail))
     return AlgebraReport(tuple(checks))
 
 

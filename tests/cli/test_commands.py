@@ -127,24 +127,43 @@ def test_verify_ends_with_1_if_a_check_did_not_pass(
 def test_algebra_wants_every_rule_to_equal_itself(
     optgen: Any, monkeypatch: pytest.MonkeyPatch, verdict: str, outcome: str, exit_code: int
 ) -> None:
-    decider = Decider(verdict)
-    put_module(monkeypatch, "verify", decider)
+    asked: list[tuple[str, str]] = []
+
+    def compare(left: Any, right: Any, **_options: Any) -> Any:
+        asked.append((left.name, right.name))
+        return SimpleNamespace(verdict=verdict, reason="")
+
+    monkeypatch.setattr("optgen.verify.algebra.compare", compare)
     result = optgen("verify", "adam+l2", "lion", "--level", "algebra", "--json")
     assert result.exit_code == exit_code
-    assert [c["outcome"] for c in result.document["levels"][0]["checks"]] == [outcome] * 2
-    assert [asked[:2] for asked in decider.asked] == [("adam_l2", "adam_l2"), ("lion", "lion")]
+    checks = result.document["levels"][0]["checks"]
+    assert [c["outcome"] for c in checks if c["detail"] == "equals itself"] == [outcome] * 2
+    assert asked == [("adam_l2", "adam_l2"), ("lion", "lion")]
     unknown = optgen("verify", "adamm", "--level", "algebra")
     assert (unknown.exit_code, unknown.out) == (2, "")
     assert "did you mean 'adam'" in unknown.err
 
 
-def test_claim_files_are_refused_and_not_left_out_silently(
-    optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_claims_are_read_from_the_folder_that_is_named(optgen: Any, tmp_path: Path) -> None:
+    claim = tmp_path / "sgd_is_sgd_l2.toml"
+    claim.write_text('left = "sgd"\nright = "sgd_l2"\nverdict = "equal"\n')
+    result = optgen("verify", "sgd_is_sgd_l2", "--level", "algebra", "--claims", tmp_path)
+    assert result.exit_code == 1
+    assert "algebra: 0 of 1 passed" in result.out
+    claim.write_text('left = "sgd"\nright = "sgd_l2"\nverdict = "different"\n')
+    result = optgen("verify", "sgd_is_sgd_l2", "--level", "algebra", "--claims", tmp_path)
+    assert result.exit_code == 0
+    assert "algebra: 1 of 1 passed" in result.out
+
+
+@pytest.mark.parametrize("level", ["algebra", "compile", "run"])
+def test_a_name_that_is_neither_rule_nor_claim_is_refused_at_every_level(
+    optgen: Any, level: str
 ) -> None:
-    put_module(monkeypatch, "verify", Decider())
-    result = optgen("verify", "--level", "algebra", "--claims", tmp_path)
+    result = optgen("verify", "adamm", "--level", level)
     assert (result.exit_code, result.out) == (2, "")
-    assert "claim files cannot be checked yet" in result.err
+    assert "there is no rule 'adamm'" in result.err
+    assert "did you mean" in result.err
 
 
 @pytest.mark.parametrize(
@@ -153,7 +172,9 @@ def test_claim_files_are_refused_and_not_left_out_silently(
 def test_levels_of_generated_code_are_given_names_and_folders(
     optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, level: str, function: str
 ) -> None:
-    def check(names: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Check, ...]:
+    def check(
+        names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+    ) -> tuple[Check, ...]:
         return (Check(f"{names} {len(folders)}", "passed"),)
 
     monkeypatch.setattr(f"optgen.cli.kernels.{function}", check)
