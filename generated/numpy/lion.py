@@ -72,8 +72,8 @@ def _step(param, grad, state, lr, beta1, beta2, weight_decay):
     lr = kind(lr)
     beta2 = kind(beta2)
     one_minus_beta2 = kind(one_minus_beta2)
-    param, grad = param.reshape(-1), grad.reshape(-1)
-    exp_avg = state["exp_avg"].reshape(-1)
+    param, grad = np.asarray(param).reshape(-1), np.asarray(grad).reshape(-1)
+    exp_avg = np.asarray(state["exp_avg"]).reshape(-1)
     blocks = [slice(start, start + _CHUNK) for start in range(0, param.size, _CHUNK)]
     work = _Workspace(param)
     for block in blocks:
@@ -150,7 +150,7 @@ def _check_tensor(param, grad, state, where):
     if not isinstance(state, dict):
         kind = type(state).__name__
         raise TypeError(f"state{where} must be the dict from init(param), not a {kind}")
-    arrays = {"param": param, "grad": grad}
+    arrays, spans = {"param": param, "grad": grad}, []
     for name in (*_STATES, *_SCALAR_STATES, "step"):
         if name not in state:
             raise TypeError(f"state{where} has no '{name}'; make it with init(param)")
@@ -162,15 +162,20 @@ def _check_tensor(param, grad, state, where):
             raise TypeError(f"state{where}['{name}'] must be a 0-d {kind.__name__} array")
         if not value.flags.writeable:
             raise ValueError(f"state{where}['{name}'] is read-only")
-    spans = []
+        spans.append(_span(f"state{where}['{name}']", value, True))
     for name, array in arrays.items():
         _check_array(name + where, array, param)
         if name != "grad" and not array.flags.writeable:
             raise ValueError(f"{name}{where} is read-only")
         if array.size:
-            start = array.__array_interface__["data"][0]
-            spans.append((start, start + array.nbytes, name + where, name != "grad"))
+            spans.append(_span(name + where, array, name != "grad"))
     return spans
+
+
+def _span(name, array, writable):
+    """Return where an array lies in memory, for sorting."""
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes, name, writable
 
 
 def _check_array(name, array, param):
