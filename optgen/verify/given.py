@@ -63,6 +63,11 @@ class _Reader:
         self._domains = {
             (side, h.name): h.domain for side in SIDES for h in specs[side].hyperparameters
         }
+        self._taken = frozenset(
+            str(s.name)
+            for spec in specs.values()
+            for s in (*spec.inputs, *(b.symbol for b in spec.state), *(a.target for a in spec.rule))
+        )
         self._items: dict[tuple[str, str], _Item] = {}
         for text in given:
             item = self._parse(text)
@@ -84,10 +89,17 @@ class _Reader:
         for (side, name), domain in self._domains.items():
             assert isinstance(domain, Domain)
             if (side, name) not in self._items:
-                domains[name] = _common(name, domains.get(name, domain), domain)
+                variable = self._variable(name)
+                domains[variable] = _common(name, domains.get(variable, domain), domain)
         for key, item in self._items.items():
             self._check_value(key, item)
         return Given(values, domains)
+
+    def _variable(self, name: str) -> str:
+        """Return the name of a hyperparameter in both rules; one may use its own for a state."""
+        while name in self._taken:
+            name += "_"
+        return name
 
     def _parse(self, text: str) -> _Item:
         target, equals, source = text.partition("=")
@@ -124,7 +136,7 @@ class _Reader:
             return self._values[key]
         item = self._items.get(key)
         if item is None:
-            return symbol(name)
+            return symbol(self._variable(name))
         if key in path:
             chain = " -> ".join(f"{s}.{n}" for s, n in (*path[path.index(key) :], key))
             other = "right" if side == "left" else "left"
