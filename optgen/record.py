@@ -106,6 +106,8 @@ class Record:
         """Return whether a build would give what is there; reads hashes only."""
         if not self.rules or self.specs != _spec_hashes(request.specs):
             return False
+        if self.listed and not request.names:
+            return False  # files of rules that are gone are still there
         names = request.names or self.names
         path = self.folder / "MANIFEST.json"
         if not path.is_file() or path.read_text(encoding="utf-8") != self.manifest():
@@ -138,7 +140,7 @@ class Record:
         catalogue: Catalogue,
         request: BuildRequest,
     ) -> Record:
-        """Return the record after a build; rules that no longer exist are dropped."""
+        """Return the record after a build; a whole build drops rules that no longer exist."""
         rules = {name: rule for name, rule in self.rules.items() if name in catalogue}
         for result in results:
             file, content = _spec_file(catalogue[result.rule])
@@ -155,7 +157,8 @@ class Record:
                 levels=result.levels,
             )
         ordered = {name: rules[name] for name in catalogue if name in rules}
-        kept = {n: e for n, e in self.listed.items() if request.names and n not in ordered}
+        entries = json.loads(self.manifest())["rules"] if request.names else {}
+        kept = {name: entry for name, entry in entries.items() if name not in ordered}
         specs = _spec_hashes(request.specs)
         return Record(self.folder, ordered, specs, tuple(catalogue), kept)
 
