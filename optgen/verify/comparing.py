@@ -199,8 +199,9 @@ class _Comparer:
         return None
 
     def _variable(self, state: str) -> str:
-        taken = state in self._given.domains
-        return f"{state}_before" if taken else state
+        """Return the name of a matched state in both rules; one may use its own for an input."""
+        inputs = (*self._left.spec.inputs, *self._right.spec.inputs)
+        return f"{state}_before" if any(state == i.name for i in inputs) else state
 
     def _equations(
         self,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import sympy
 
-from optgen.domains import REAL, Domain
+from optgen.domains import REAL, STEP, Domain
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.enclose import Blurred, Interpreter, Numbers, Undefined, Vector
@@ -41,7 +41,7 @@ def decide(
     Args:
         left: An expression.
         right: Another.
-        domains: Domain of each symbol; the others are real.
+        domains: Domain of each symbol; the others are real, or integers from 1 on.
         deadline: When to give up; ten seconds from now by itself.
         seed: Where the sampled points start from.
 
@@ -53,7 +53,12 @@ def decide(
         trees = serialise(left), serialise(right)
     except Unsupported as error:
         return Undecided(str(error))
-    intervals = {str(symbol.name): domain for symbol, domain in domains.items()}
+    intervals: dict[str, Domain] = {}
+    for symbol in sorted(left.free_symbols | right.free_symbols, key=str):
+        if symbol.name in intervals:
+            return Undecided(f"two different symbols are called '{symbol.name}'")
+        whole = STEP if symbol.is_integer else REAL
+        intervals[str(symbol.name)] = domains.get(symbol, whole)
     return decide_trees(*trees, intervals, deadline=deadline, seed=seed)
 
 

@@ -24,7 +24,8 @@ from optgen.verify.verdicts import Unsupported
 Poly = Any
 """A `sympy.polys.rings.PolyElement` over the integers; sympy ships no types."""
 
-_LARGEST_POLY = 20_000  # terms; larger products are given up before memory is
+_LARGEST_POLY = 200_000  # products of terms; larger ones are given up before memory is
+_LARGEST_FRACTION = 4_000  # terms of numerator and denominator together
 
 
 class UndefinedEverywhere(Unsupported):
@@ -165,6 +166,8 @@ class Field:
             return Quotient(numer, self.ring.one)
         if denom != 1:
             self.deadline.check()
+            if len(numer) + len(denom) > _LARGEST_FRACTION:
+                raise Unsupported(f"a fraction with {len(numer) + len(denom)} terms")
             _, numer, denom = numer.cofactors(denom)
         if denom.LC < 0:
             numer, denom = -numer, -denom

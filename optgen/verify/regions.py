@@ -53,6 +53,11 @@ class Region:
         """Return what holds in the region, as text."""
         return tuple(f"{of.words(poly)} {_WORDS[signs]}" for poly, signs in self.signs.items())
 
+    @property
+    def is_face(self) -> bool:
+        """Whether some polynomial is 0 in the region: it has no inside."""
+        return any(signs == {0} for signs in self.signs.values())
+
     def domain(self, of: Field, index: int) -> Domain:
         """Return the domain of a generator, in the region."""
         return self.domains.get(index, of.generators[index].domain)

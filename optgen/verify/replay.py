@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from optgen.spec import OptimizerSpec
+from optgen.verify.enclose import Blurred, Undefined
 from optgen.verify.given import read_given
-from optgen.verify.runs import Race, Rule
+from optgen.verify.runs import BITS, Race, Rule
 from optgen.verify.sides import Side
 
 
@@ -17,7 +18,7 @@ def differ_at(
     given: Sequence[str],
     witness: Mapping[str, Fraction],
 ) -> bool:
-    """Whether the parameters of two rules certainly differ at the end of a run.
+    """Whether the parameters of two rules certainly differ at the end of a run in the domain.
 
     Args:
         left: A rule.
@@ -41,4 +42,11 @@ def differ_at(
         for k in range(1, len(witness) + 1)
         for name in witness
     )
+    for name, domain in race.variables(steps, size).items():
+        if witness[name] not in domain:
+            return False
+    try:
+        race.first_difference(witness, 1, size, BITS[-1])  # a given value may leave its domain
+    except (Blurred, Undefined):
+        return False
     return race.traces(witness, steps, size) is not None

@@ -14,6 +14,8 @@ from optgen.verify.serialise import Tree, constants, holds, serialise
 from optgen.verify.sides import Side
 
 BITS = (96, 384, 1536)
+QUERY = "query point"
+"""What a trace calls the place where the gradient is taken; no name in a rule has a blank."""
 Point = Mapping[str, Fraction]
 
 
@@ -27,7 +29,7 @@ class Rule:
         hyperparameters: An expression over the shared variables for each.
         domains: Domain of each hyperparameter.
         initial: Initial value of each state.
-        inputs: What a step is given besides the gradient.
+        inputs: What a step is given: the gradient, and further inputs.
     """
 
     lines: tuple[tuple[str, Tree], ...]
@@ -49,7 +51,7 @@ class Rule:
             ),
             domains=tuple(h.domain for h in spec.hyperparameters if isinstance(h.domain, Domain)),
             initial=tuple((b.name, Fraction(b.initial)) for b in spec.state),
-            inputs=tuple(str(s.name) for s in spec.inputs),
+            inputs=("grad", *(str(s.name) for s in spec.inputs)),
         )
 
     @property
@@ -88,7 +90,7 @@ class Race:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """What a step is given: the gradient, and further inputs of either rule."""
-        return tuple(dict.fromkeys(("grad", *self.left.inputs, *self.right.inputs)))
+        return tuple(dict.fromkeys((*self.left.inputs, *self.right.inputs)))
 
     def variables(self, steps: int, size: int) -> dict[str, Domain]:
         """Return what a run of `steps` steps with `size` elements may choose."""
@@ -181,14 +183,13 @@ class Race:
         for k in range(1, steps + 1):
             given = {
                 name: tuple(independent.exact(point[e]) for e in elements(f"{name}_{k}", size))
-                for name in self.inputs
+                for name in rule.inputs
             }
             known.append(
                 {**(start if k == 1 else {}), **given, "step": (independent.exact(k),) * size}
             )
         return tuple(
-            tuple(rows)
-            for rows in independent.run((("query", rule.query), *rule.lines), known, bits)
+            tuple(rows) for rows in independent.run(((QUERY, rule.query), *rule.lines), known, bits)
         )
 
 
@@ -206,7 +207,7 @@ class Traces:
     def finals(self) -> tuple[independent.Values, independent.Values]:
         """The values in which the two differ: the parameter, or else the query point."""
         pair = [dict(side[-1]) for side in (self.left, self.right)]
-        name = "param" if apart(pair[0]["param"], pair[1]["param"]) is not None else "query"
+        name = "param" if apart(pair[0]["param"], pair[1]["param"]) is not None else QUERY
         return pair[0][name], pair[1][name]
 
     @property
@@ -230,14 +231,18 @@ class _Run:
         self._rule, self._interpreter, self._env = rule, interpreter, env
 
     def query(self, known: Mapping[str, Vector]) -> Vector:
-        self._env |= known
+        self._take(known)
         return self._interpreter.value(self._rule.query, self._env)
 
     def step(self, known: Mapping[str, Vector]) -> Vector:
-        self._env |= known
+        self._take(known)
         for target, tree in self._rule.lines:
             self._env[target] = self._interpreter.value(tree, self._env)
         return self._env["param"]
+
+    def _take(self, known: Mapping[str, Vector]) -> None:
+        """Read what a step is given; an input of the other rule may be a state of this one."""
+        self._env |= {name: known[name] for name in ("step", *self._rule.inputs)}
 
 
 def elements(name: str, size: int) -> tuple[str, ...]:

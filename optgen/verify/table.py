@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from optgen.verify.comparison import Row
-from optgen.verify.runs import Traces, apart
+from optgen.verify.runs import QUERY, Traces, apart
 from optgen.verify.show import show_interval
 
 
@@ -26,7 +26,7 @@ def side_by_side(traces: Traces) -> tuple[Row, ...]:
                     differs=bool(a and b and apart(a, b) is not None),
                 )
             )
-    return tuple(row for row in rows if row.name != "query" or row.differs)
+    return tuple(row for row in rows if row.name != QUERY or row.differs)
 
 
 def _aligned(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, int | None, int | None]]:

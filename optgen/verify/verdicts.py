@@ -14,7 +14,8 @@ class RegionProof:
     Attributes:
         conditions: What holds in the region, as text (`x - 1 > 0`); empty for all of the domain.
         values: Label, numerator and denominator of each common normal form; a value is
-            claimed where its denominator is not 0.
+            claimed where its denominator is not 0. A label is missing where one side has
+            no value.
     """
 
     conditions: tuple[str, ...]

@@ -93,16 +93,19 @@ WITNESS = """
 lr = 1
 beta1 = 0
 beta2 = 0
-eps = 1
+eps = "{eps}"
 weight_decay = "1/2"
 param = {param}
 grad_1 = 1
 """
 
 
-@pytest.mark.parametrize(("param", "outcome"), [("1", "ok"), ("0", "failed")])
-def test_a_claimed_witness_is_replayed(tmp_path: Path, param: str, outcome: str) -> None:
-    claims = load_claims(write(tmp_path, GOOD + WITNESS.format(param=param)), RULES)
+@pytest.mark.parametrize(
+    ("param", "eps", "outcome"), [("1", "1", "ok"), ("0", "1", "failed"), ("1", "-1/2", "failed")]
+)
+def test_a_claimed_witness_is_replayed(tmp_path: Path, param: str, eps: str, outcome: str) -> None:
+    """It must differ there, and lie in the domain."""
+    claims = load_claims(write(tmp_path, GOOD + WITNESS.format(param=param, eps=eps)), RULES)
     assert check_claims(claims)[0].outcome == outcome
 
 

@@ -240,6 +240,37 @@ def test_a_state_may_be_called_like_a_hyperparameter_of_the_other_rule() -> None
     assert compare(other, descent(), given=["left.share=right.momentum"]).verdict == "equal"
 
 
+def test_an_input_may_be_called_like_a_state_of_the_other_rule() -> None:
+    """`curvature` is an input of one rule and a state of the other: two different things."""
+    curvature = symbol("curvature")
+    given = OptimizerSpec(
+        name="given",
+        summary="Adds an input to the gradient.",
+        hyperparameters=(LR,),
+        inputs=(curvature,),
+        state=(StateBuffer(momentum_buffer),),
+        rule=(
+            Set(momentum_buffer, momentum_buffer + grad),
+            Set(param, param - lr * (momentum_buffer + curvature)),
+        ),
+    )
+    kept = OptimizerSpec(
+        name="kept",
+        summary="Adds twice what it keeps.",
+        hyperparameters=(LR,),
+        state=(StateBuffer(curvature),),
+        rule=(
+            Set(curvature, curvature + grad),
+            Let(symbol("twice"), 2 * curvature),
+            Set(param, param - lr * symbol("twice")),
+        ),
+    )
+    assert compare(given, given).verdict == "equal"
+    assert compare(kept, kept).verdict == "equal"
+    assert compare(given, kept).verdict == "different"
+    assert compare(kept, given).verdict == "different"
+
+
 def test_a_domain_that_is_not_kept_is_not_relied_on() -> None:
     """sqrt(s**2) = s needs s >= 0, which this rule declares and breaks."""
     size, square, other = map(symbol, ("size", "square", "other"))
