@@ -58,13 +58,16 @@ def _evaluate(value: sympy.Expr, known: Mapping[str, Any]) -> Any:
     columns = [known[s.name] for s in symbols]
     lengths = {len(c) for c in columns if isinstance(c, list)}
     if not lengths:
-        return mpmath.mpf(function(*columns, *extra.values()))
+        return _real(function(*columns, *extra.values()))
     return [
-        mpmath.mpf(
-            function(*(c[i] if isinstance(c, list) else c for c in columns), *extra.values())
-        )
+        _real(function(*(c[i] if isinstance(c, list) else c for c in columns), *extra.values()))
         for i in range(lengths.pop())
     ]
+
+
+def _real(value: Any) -> Any:
+    """Return a value as a real number; the root of a negative number is none."""
+    return mpmath.nan if isinstance(value, mpmath.mpc) else mpmath.mpf(value)
 
 
 def _reduce(call: sympy.Expr, known: Mapping[str, Any]) -> Any:
