@@ -23,6 +23,7 @@ from optgen.ir import (
     Stage,
     kind,
     reads,
+    stage_expressions,
 )
 
 _HOST, _TENSOR, _ELEMENT = range(3)
@@ -61,10 +62,11 @@ class _Hoist:
                 stages.append(replace(stage, body=body, reductions=sums))
             else:
                 stages.append(replace(stage, body=body))
-        for index, added in self._scalars.items():
+        for index, added in sorted(self._scalars.items(), reverse=True):
             stage = stages[index]
             assert isinstance(stage, Scalars)
-            read = {n for s in stages[index + 1 :] for a in s.body for n in reads(a.value)}
+            later = [e for s in stages[index + 1 :] for e in stage_expressions(s)]
+            read = {n for e in later for n in reads(e)}
             names = (*stage.exports, *self._exports[index])
             body = (*stage.body, *added)
             stages[index] = Scalars(body, tuple(n for n in names if n in read))
@@ -106,7 +108,7 @@ class _Hoist:
         return Ref(self._names[expr])
 
     def _fresh(self, expr: Expr) -> str:
-        base = _describe(expr)
+        base = _describe(expr) or "scalar"
         name, count = base, 1
         while name in self._taken:
             count += 1

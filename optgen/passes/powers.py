@@ -60,11 +60,12 @@ class _Expand:
         result: Expr | None = None
         remaining = int(exponent)
         while remaining:
+            if remaining > 1:  # it is read again
+                base = self._named(base, before)
             if remaining & 1:
                 result = base if result is None else Operation("mul", (result, base))
             remaining >>= 1
             if remaining:
-                base = self._named(base, before)
                 base = Operation("mul", (base, base))
         assert result is not None
         return result
