@@ -19,7 +19,7 @@ imported; files of rules that have not changed are taken as they are.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,8 +32,14 @@ if TYPE_CHECKING:
     from optgen.loader import Catalogue
 
 
-def run_build(request: BuildRequest) -> BuildReport:
+def run_build(
+    request: BuildRequest, progress: Callable[[int, int], None] = lambda done, total: None
+) -> BuildReport:
     """Build rules and write them, or say in a report what does not hold.
+
+    Args:
+        request: What to build.
+        progress: Is told after each rule how many are done and how many there are.
 
     Raises:
         SpecError: A spec file is broken; nothing is written.
@@ -53,7 +59,10 @@ def run_build(request: BuildRequest) -> BuildReport:
     )
     names = request.names or tuple(catalogue)
     fresh = [name for name in names if request.check or not known.holds(base, catalogue[name])]
-    results = list(build_rules(fresh, request, catalogue))
+    results = []
+    for result in build_rules(fresh, request, catalogue):
+        results.append(result)
+        progress(len(results), len(fresh))
     record = known.updated(base, results, catalogue, request)
     if any(row.failures for result in results for row in result.rows):
         return _failed(results)

@@ -103,8 +103,8 @@ def build(
         check=check,
         jobs=jobs,
     )
-    with output.working("building"):
-        report = run_build(request)
+    with output.working("building") as progress:
+        report = run_build(request, progress)
     if as_json:
         output.document(report.to_json())
     else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
 _WIDE = 10_000
 """Width where nobody looks: a table that goes to a file or a pipe is never folded."""
+
+_BAR = 24
+"""Characters in a progress bar."""
 
 
 def document(value: object) -> None:
@@ -55,18 +58,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int =
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
+def working(what: str) -> Iterator[Callable[[int, int], None]]:
     """Say on a terminal what is going on, until it is done; prints nothing elsewhere.
+
+    Yields a function that takes how many pieces are done and how many there are.
 
     No spinner: it would need a thread, and a process with threads cannot fork
     its workers.
     """
     shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def progress(done: int, total: int) -> None:
+        if shown:
+            bar = ("#" * round(_BAR * done / total)).ljust(_BAR, ".")
+            sys.stderr.write(f"\r{what} [{bar}] {done} of {total}")
+            sys.stderr.flush()
+
     if shown:
         sys.stderr.write(f"{what} ...")
         sys.stderr.flush()
     try:
-        yield
+        yield progress
     finally:
         if shown:
             sys.stderr.write("\r\x1b[K")

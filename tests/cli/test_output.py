@@ -36,17 +36,19 @@ def test_a_terminal_folds_and_keeps_the_first_column_whole(
 def test_progress_is_shown_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with output.working("thinking"):
-        pass
+    with output.working("thinking") as progress:
+        progress(1, 2)
     assert capsys.readouterr() == ("", "")
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     threads = threading.active_count()
-    with output.working("thinking"):
+    with output.working("thinking") as progress:
         assert terminal.getvalue() == "thinking ..."
         assert threading.active_count() == threads
-    assert terminal.getvalue() == "thinking ...\r\x1b[K"
+        progress(1, 2)
+        assert terminal.getvalue().endswith(f"\rthinking [{'#' * 12}{'.' * 12}] 1 of 2")
+    assert terminal.getvalue().endswith("1 of 2\r\x1b[K")
     assert capsys.readouterr().out == ""
 
 
