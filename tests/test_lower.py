@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import sympy
 
@@ -99,17 +100,14 @@ def test_each_type_is_lowered_to_the_same_operations(name):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_conditions_of_arguments_are_the_domains(name):
-    for argument in lower(RULES[name], DType.FLOAT32).arguments:
-        domain = {h.name: h.domain for h in RULES[name].hyperparameters}[argument.name]
+def test_arguments_are_the_hyperparameters(name):
+    arguments = lower(RULES[name], DType.FLOAT32).arguments
+    for argument, declared in zip(arguments, RULES[name].hyperparameters, strict=True):
+        assert argument.name == declared.name
+        assert argument.default == Fraction(declared.default)
         for value in (-1.0, 0.0, 0.5, 1.0, 2.0):
-            holds = eval(argument.condition, {"np": __import__("numpy"), argument.name: value})
-            assert holds == (Fraction(value) in domain)
-        assert (
-            argument.default == Fraction(RULES[name].defaults[argument.name])
-            if hasattr(RULES[name], "defaults")
-            else argument.default >= 0
-        )
+            holds = eval(argument.condition, {"np": np, argument.name: value})
+            assert holds == (Fraction(value) in declared.domain)
 
 
 # --- reductions in a row -----------------------------------------------------------------
