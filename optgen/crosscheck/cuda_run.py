@@ -67,7 +67,8 @@ def run_ptx(
         ("scalars", called.scalars),
     ):
         held[name] = memory.alloc(np.zeros(count, dtype), name, initialised=False)
-    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes()
+    # In C++ a struct without fields takes one byte.
+    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes() or b"\0"
     stats = []
     for item in called.launches:
         given: dict[str, Buffer | bytes | int] = {"args": struct, "n": case.n, **held}

@@ -141,10 +141,17 @@ def arrays(kernel, n, seed):
 CHOSEN = {"lr": 0.3, "beta": 0.8}
 
 
+def tried(few, many):
+    """Return parameters: some seeds in every run, the rest in a campaign."""
+    campaign = pytest.param(range(few, many), marks=pytest.mark.slow, id="campaign")
+    return pytest.mark.parametrize("seeds", [pytest.param(range(few), id="few"), campaign])
+
+
+@tried(40, 1000)
 @pytest.mark.parametrize("dtype", list(DType), ids=lambda d: d.value)
 @pytest.mark.parametrize("passes", [1, 2, 3])
-def test_numpy_gives_the_bits_of_the_interpreter(passes, dtype):
-    for seed in range(40):
+def test_numpy_gives_the_bits_of_the_interpreter(passes, dtype, seeds):
+    for seed in seeds:
         kernel = Builder(f"{seed} {passes}", dtype).kernel(passes)
         case = Case(700, step=3)
         given = arrays(kernel, case.n, seed)
@@ -155,14 +162,15 @@ def test_numpy_gives_the_bits_of_the_interpreter(passes, dtype):
         assert first_difference(expected, found) == "", f"seed {seed}: {kernel}"
 
 
+@tried(2, 60)
 @pytest.mark.parametrize("dtype", list(DType), ids=lambda d: d.value)
 @pytest.mark.parametrize("passes", [1, 2, 3])
-def test_cuda_gives_the_bits_of_the_interpreter(passes, dtype):
+def test_cuda_gives_the_bits_of_the_interpreter(passes, dtype, seeds):
     try:
         nvrtc = find_nvrtc()
     except BackendUnavailable as error:
         pytest.skip(f"no NVRTC: {error.what}")
-    for seed in range(4):
+    for seed in seeds:
         kernel = Builder(f"{seed} {passes}", dtype).kernel(passes)
         text = BACKENDS["cuda"].render(HEADING, [kernel])[0].text
         module = parse(nvrtc.compile(text, "random.cu", "sm_90").ptx)

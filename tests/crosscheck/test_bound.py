@@ -216,8 +216,8 @@ def test_the_bound_is_never_violated(name, dtype):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("dtype", list(DType), ids=lambda d: d.value)
 @pytest.mark.parametrize("name", RULES)
-def test_the_bound_is_never_violated_campaign(name, seed):
-    for dtype in DType:
+def test_the_bound_is_never_violated_campaign(name, dtype):
+    for seed in range(20):
         assert max(errors_in_bounds(name, dtype, n=400, seed=seed)[0]) <= 1
