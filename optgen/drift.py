@@ -9,13 +9,15 @@ from pathlib import Path
 _LINES = 40
 
 
-def differences(folder: Path, wanted: Mapping[str, str], *, whole: bool) -> tuple[str, ...]:
+def differences(
+    folder: Path, wanted: Mapping[str, str], *, whole: frozenset[str]
+) -> tuple[str, ...]:
     """Return a unified difference per file, the beginning of it if it is long.
 
     Args:
         folder: What is there.
         wanted: What should be there: text by relative path.
-        whole: Whether files that are not wanted are differences too.
+        whole: Folders in which files that are not wanted are differences too.
     """
     lines: list[str] = []
     for name in sorted(wanted):
@@ -33,8 +35,8 @@ def differences(folder: Path, wanted: Mapping[str, str], *, whole: bool) -> tupl
             if len(shown) > _LINES:
                 lines.append(f"... {len(shown) - _LINES} more lines")
             lines += [] if shown else [f"{name}: line ends or the last newline differ"]
-    if whole and folder.is_dir():
-        lines += [f"{name}: not built by any rule" for name in sorted(listed(folder) - set(wanted))]
+    extra = {n for n in listed(folder) if n.split("/")[0] in whole} if folder.is_dir() else set()
+    lines += [f"{name}: not built by any rule" for name in sorted(extra - set(wanted))]
     return tuple(lines)
 
 

@@ -12,7 +12,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from optgen.errors import RenderError
@@ -45,6 +46,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes], remove: frozenset[s
         staging = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
         staging.chmod(0o755)
         if folder.is_dir():
+            shutil.copystat(folder, staging)
             _copy(folder, staging, skip=frozenset(files) | remove)
         for name, content in files.items():
             path = staging / name
@@ -64,6 +66,65 @@ def replace_folder(folder: Path, files: Mapping[str, bytes], remove: frozenset[s
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_folder(folder: Path, ours: frozenset[str]) -> None:
+    """Refuse a folder that holds what optgen has not written, before anything is built.
+
+    The folder is exchanged as a whole: what does not belong to it must not be in it.
+
+    Args:
+        folder: The output folder; it need not exist.
+        ours: Names that optgen gives to folders in it.
+
+    Raises:
+        RenderError: The folder is a place of the user's own.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        return
+    if Path.cwd().is_relative_to(folder):
+        raise RenderError(
+            "the output cannot go where you stand: the folder is replaced as a whole",
+            where=folder,
+            fix="choose a folder of its own, for example --out generated",
+        )
+    inside = sorted(folder.iterdir())
+    foreign = [p for p in inside if p.is_dir() and p.name not in {*ours, "__pycache__"}]
+    foreign += [
+        p
+        for name in sorted(ours - {".build"})
+        if (folder / name).is_dir()
+        for p in sorted((folder / name).iterdir())
+        if p.is_dir() and p.name != "__pycache__"
+    ]
+    files = [p for p in inside if not p.is_dir()]
+    if not foreign and files and not (folder / "MANIFEST.json").is_file():
+        foreign = files
+    if foreign:
+        raise RenderError(
+            f"the output folder holds '{foreign[0].relative_to(folder)}', which is not optgen's",
+            where=folder,
+            fix="choose a folder of its own with --out, or move that away",
+        )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other builds of the same folder waiting; on systems without such locks, do nothing."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two builds at once may forget each other's records
+        yield
+        return
+    parent = folder.resolve().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -18,18 +18,24 @@ imported; files of rules that have not changed are taken as they are.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from optgen.output import check_folder, locked
 from optgen.record import Record, fingerprint
 from optgen.report import BuildReport, Row, RuleBuild
-from optgen.request import DEFAULT_ARCHS, BuildRequest
+from optgen.request import DEFAULT_ARCHS, TARGETS, BuildRequest
 
 if TYPE_CHECKING:
     from optgen.loader import Catalogue
+
+_PR_SET_PDEATHSIG = 1
 
 
 def run_build(
@@ -48,6 +54,8 @@ def run_build(
     """
     base = fingerprint(request)
     known = Record.read(request.out)
+    if not request.check:
+        check_folder(request.out, frozenset((*TARGETS, ".build")))
     if not request.check and known.is_current(base, request):
         return known.report(request, reused=True)
 
@@ -63,14 +71,17 @@ def run_build(
     for result in build_rules(fresh, request, catalogue):
         results.append(result)
         progress(len(results), len(fresh))
-    record = known.updated(base, results, catalogue, request)
     if any(row.failures for result in results for row in result.rows):
         return _failed(results)
     if request.check:
-        return _compared(results, record, request)
-    stale = frozenset() if request.names else known.stale(record)
-    record.write(request.out, results, stale)
-    return record.report(request, built=len(results), removed=stale)
+        return _compared(results, known.updated(base, results, catalogue, request), request)
+    with locked(request.out):
+        known = Record.read(request.out)  # another build may have written in the meantime
+        edited = known.edited(results)
+        record = known.updated(base, results, catalogue, request)
+        stale = frozenset() if request.names else known.stale(record)
+        record.write(request.out, results, stale)
+    return record.report(request, built=len(results), removed=stale, edited=edited)
 
 
 def build_rules(
@@ -92,10 +103,18 @@ def build_rules(
         yield from (build_rule(catalogue[name], *settings) for name in ordered)
         return
     context = multiprocessing.get_context("fork" if _can_fork() else "spawn")
-    with ProcessPoolExecutor(min(request.jobs, len(ordered)), mp_context=context) as pool:
+    workers = min(request.jobs, len(ordered))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
         tasks = [pool.submit(build_rule, catalogue[name], *settings) for name in ordered]
         for task in tasks:
             yield task.result()
+
+
+def _follow_parent() -> None:
+    """End a worker when its parent ends, however it ends; leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # Linux only
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _can_fork() -> bool:
@@ -121,9 +140,9 @@ def _compared(results: Iterable[RuleBuild], record: Record, request: BuildReques
 
     rows: tuple[Row, ...] = tuple(row for result in results for row in result.rows)
     wanted = {file.path: file.text for result in results for file in result.files}
-    if not request.names:
-        wanted["MANIFEST.json"] = record.manifest()
-    found = differences(request.out, wanted, whole=not request.names)
+    wanted["MANIFEST.json"] = record.manifest()
+    folders = frozenset() if request.names else frozenset(request.targets)
+    found = differences(request.out, wanted, whole=folders)
     if not found:
         return BuildReport(rows, (f"{request.out} is what optgen builds.",))
     lines = (f"{request.out} is not what optgen builds; run `optgen build`.", *found)

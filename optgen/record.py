@@ -79,9 +79,10 @@ class Record:
         try:
             data = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
             rules = {
-                name: RuleRecord(
+                str(name): RuleRecord(
                     **entry
                     | {
+                        "files": {str(p): str(h) for p, h in entry["files"].items()},
                         "rows": tuple(Row.from_json(row) for row in entry["rows"]),
                         "levels": tuple(entry["levels"]),
                     }
@@ -106,11 +107,14 @@ class Record:
         """Return whether a build would give what is there; reads hashes only."""
         if not self.rules or self.specs != _spec_hashes(request.specs):
             return False
-        if self.listed and not request.names:
+        gone = any(
+            r.spec not in self.specs and not Path(r.spec).is_file() for r in self.rules.values()
+        )
+        if (self.listed or gone) and not request.names:
             return False  # files of rules that are gone are still there
         names = request.names or self.names
         path = self.folder / "MANIFEST.json"
-        if not path.is_file() or path.read_text(encoding="utf-8") != self.manifest():
+        if not path.is_file() or path.read_bytes() != self.manifest().encode():
             return False
         return all(
             name in self.rules and self.rules[name].base == base and self._intact(name)
@@ -140,7 +144,16 @@ class Record:
         catalogue: Catalogue,
         request: BuildRequest,
     ) -> Record:
-        """Return the record after a build; a whole build drops rules that no longer exist."""
+        """Return the record after a build; a whole build drops rules that no longer exist.
+
+        A rule whose spec file is there, but was not among those loaded, still exists.
+        """
+        specs = _spec_hashes(request.specs)
+        unread = {
+            name: rule
+            for name, rule in self.rules.items()
+            if name not in catalogue and rule.spec not in specs and Path(rule.spec).is_file()
+        }
         rules = {name: rule for name, rule in self.rules.items() if name in catalogue}
         for result in results:
             file, content = _spec_file(catalogue[result.rule])
@@ -156,10 +169,9 @@ class Record:
                 rows=result.rows,
                 levels=result.levels,
             )
-        ordered = {name: rules[name] for name in catalogue if name in rules}
+        ordered = {name: rules[name] for name in catalogue if name in rules} | unread
         entries = json.loads(self.manifest())["rules"] if request.names else {}
         kept = {name: entry for name, entry in entries.items() if name not in ordered}
-        specs = _spec_hashes(request.specs)
         return Record(self.folder, ordered, specs, tuple(catalogue), kept)
 
     def write(self, folder: Path, results: Iterable[RuleBuild], stale: frozenset[str]) -> None:
@@ -187,11 +199,24 @@ class Record:
         replace_folder(folder, files, remove=stale)
 
     def stale(self, after: Record) -> frozenset[str]:
-        """Return the files that an earlier build wrote for rules that no longer exist."""
+        """Return the files that an earlier build wrote for rules that no longer exist.
+
+        A file that has been edited since is not among them: it is no longer the build's own.
+        """
         kept = {path for rule in after.rules.values() for path in rule.files}
         written = {path for rule in self.rules.values() for path in rule.files}
         written |= {path for entry in self.listed.values() for path in entry["files"]}
-        return frozenset(written - kept)
+        return frozenset(path for path in written - kept if not self._is_edited(path))
+
+    def edited(self, results: Iterable[RuleBuild]) -> tuple[str, ...]:
+        """Return the files of a build that somebody has edited since they were written."""
+        return tuple(f.path for r in results for f in r.files if self._is_edited(f.path))
+
+    def _is_edited(self, path: str) -> bool:
+        hashed = [rule.files[path] for rule in self.rules.values() if path in rule.files]
+        hashed += [e["files"][path] for e in self.listed.values() if path in e["files"]]
+        file = self.folder / path
+        return bool(hashed) and file.is_file() and hashes.of_bytes(file.read_bytes()) not in hashed
 
     def report(
         self,
@@ -200,6 +225,7 @@ class Record:
         built: int = 0,
         reused: bool = False,
         removed: frozenset[str] = frozenset(),
+        edited: tuple[str, ...] = (),
     ) -> BuildReport:
         """Return the report of a build from what is recorded."""
         names = request.names or tuple(self.rules)
@@ -211,8 +237,10 @@ class Record:
         )
         levels = dict.fromkeys(line for rule in chosen for line in rule.levels)
         rules = "1 rule" if len(chosen) == 1 else f"{len(chosen)} rules"
-        head = f"{rules}, {files} files in {request.out}: {done}."
+        noun = "file" if files == 1 else "files"
+        head = f"{rules}, {files} {noun} in {request.out}: {done}."
         gone = [f"removed {path}: no rule gives it any more." for path in sorted(removed)]
+        gone += [f"replaced {path}, which had been edited by hand." for path in edited]
         return BuildReport(rows, (head, *gone, *levels), reused=reused)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+TARGETS = ("numpy", "cuda")
+"""Backends, and the folders that their files go to."""
+
 DEFAULT_ARCHS = ("sm_80", "sm_90")
 """GPU architectures to compile for when none are named."""
 

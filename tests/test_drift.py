@@ -2,42 +2,46 @@
 
 from optgen.drift import differences, listed
 
+ALL = frozenset({"numpy"})
+
 
 def test_equal_folders_do_not_differ(tmp_path):
     (tmp_path / "a.txt").write_text("one\n")
-    assert differences(tmp_path, {"a.txt": "one\n"}, whole=True) == ()
+    assert differences(tmp_path, {"a.txt": "one\n"}, whole=ALL) == ()
 
 
 def test_every_kind_of_difference(tmp_path):
     (tmp_path / "changed").write_text("one\ntwo\n")
-    (tmp_path / "stray").write_text("")
-    found = differences(tmp_path, {"changed": "one\n2\n", "gone": ""}, whole=True)
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "stray").write_text("")
+    (tmp_path / "elsewhere").write_text("")
+    found = differences(tmp_path, {"changed": "one\n2\n", "gone": ""}, whole=ALL)
     assert found == (
         "--- a/changed", "+++ b/changed", "@@ -1,2 +1,2 @@", " one", "-two", "+2",
-        "gone: missing", "stray: not built by any rule",
+        "gone: missing", "numpy/stray: not built by any rule",
     )  # fmt: skip
-    assert "stray: not built by any rule" not in differences(tmp_path, {}, whole=False)
+    assert "numpy/stray: not built by any rule" not in differences(tmp_path, {}, whole=frozenset())
 
 
 def test_line_ends_count(tmp_path):
     (tmp_path / "a").write_bytes(b"one\r\n")
-    assert differences(tmp_path, {"a": "one\n"}, whole=True) == (
+    assert differences(tmp_path, {"a": "one\n"}, whole=ALL) == (
         "a: line ends or the last newline differ",
     )
     (tmp_path / "a").write_bytes(b"one")
-    assert differences(tmp_path, {"a": "one\n"}, whole=True)
+    assert differences(tmp_path, {"a": "one\n"}, whole=ALL)
 
 
 def test_long_differences_are_cut(tmp_path):
     (tmp_path / "a").write_text("old\n" * 100)
-    found = differences(tmp_path, {"a": "new\n" * 100}, whole=True)
+    found = differences(tmp_path, {"a": "new\n" * 100}, whole=ALL)
     assert len(found) == 41
     assert found[-1].endswith("more lines")
 
 
 def test_what_is_no_text_differs(tmp_path):
     (tmp_path / "a").write_bytes(b"\xff\xfe")
-    assert differences(tmp_path, {"a": "text\n"}, whole=True)
+    assert differences(tmp_path, {"a": "text\n"}, whole=ALL)
 
 
 def test_caches_and_own_notes_are_not_listed(tmp_path):

@@ -19,6 +19,7 @@ from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import RenderError, UsageError
 from optgen.output import replace_folder
 from optgen.pipeline import run_build
+from optgen.record import Record
 from optgen.request import BuildRequest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -178,14 +179,68 @@ def test_files_of_rules_that_are_gone_are_removed(own, tmp_path):
 
 
 def test_files_that_optgen_did_not_write_are_never_touched(own, tmp_path):
-    out = tmp_path / "project"
-    (out / "numpy").mkdir(parents=True)
+    out = tmp_path / "generated"
+    run_build(request(out))
     (out / "precious.txt").write_text("mine")
     (out / "numpy" / "mine.py").write_text("mine too")
-    run_build(request(out))
     run_build(request(out, dtypes=("float64",)))
     assert (out / "precious.txt").read_text() == "mine"
     assert (out / "numpy" / "mine.py").read_text() == "mine too"
+
+
+@pytest.mark.parametrize("own_place", ["precious.txt", "data/precious.txt", "numpy/sub/mine.py"])
+def test_a_folder_of_the_user_is_never_replaced(own, tmp_path, own_place):
+    out = tmp_path / "project"
+    (out / own_place).parent.mkdir(parents=True)
+    (out / own_place).write_text("mine")
+    with pytest.raises(RenderError, match="which is not optgen's"):
+        run_build(request(out))
+    assert files(out) == {own_place: b"mine"}
+
+
+def test_the_place_where_one_stands_is_never_replaced(own, tmp_path, monkeypatch):
+    here = tmp_path / "project" / "inner"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    for out in (Path(), Path(), here, here.parent, Path("..")):
+        with pytest.raises(RenderError, match="where you stand"):
+            run_build(request(out))
+    assert list(here.iterdir()) == []
+
+
+def test_a_private_folder_stays_private(own, tmp_path):
+    out = tmp_path / "generated"
+    run_build(request(out))
+    out.chmod(0o700)
+    run_build(request(out, dtypes=("float64",)))
+    assert out.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_edited_file_is_replaced_with_a_word_and_never_removed(own, tmp_path):
+    out = tmp_path / "generated"
+    run_build(request(out))
+    edited = out / "numpy/slow_rule.py"
+    edited.write_text(edited.read_text() + "# mine\n")
+    report = run_build(request(out))
+    assert "replaced numpy/slow_rule.py, which had been edited by hand." in report.summary
+    edited.write_text(edited.read_text() + "# mine\n")
+    (own / "slow_rule.py").unlink()
+    run_build(request(out))
+    assert edited.read_text().endswith("# mine\n")
+
+
+def test_builds_at_the_same_time_keep_what_each_has_built(own, tmp_path):
+    out = tmp_path / "generated"
+    stale = Record.read(out)
+    run_build(request(out, "slow_rule"))
+    original = Record.read
+    # The second build begins before the first has written.
+    reads = iter([stale])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Record, "read", lambda folder: next(reads, None) or original(folder))
+        run_build(request(out, "plain_rule"))
+    listed = json.loads((out / "MANIFEST.json").read_text())["rules"]
+    assert set(listed) == {"slow_rule", "plain_rule"}
 
 
 def test_unknown_rules_are_named(own, tmp_path):
@@ -202,7 +257,11 @@ def test_user_specs_are_built_beside_the_own_ones(own, tmp_path):
     report = run_build(request(out, specs=(mine,)))
     assert names_built(report) == {"plain_rule", "slow_rule", "third_rule"}
     assert run_build(request(out, specs=(mine,))).reused
-    assert not run_build(request(out)).reused  # the folder is asked for no longer
+    assert not run_build(request(out)).reused
+    assert (out / "numpy/third_rule.py").exists()  # not read this time, but not gone
+    (mine / "third_rule.py").unlink()
+    report = run_build(request(out))
+    assert "removed numpy/third_rule.py: no rule gives it any more." in report.summary
     assert not (out / "numpy/third_rule.py").exists()
 
 
@@ -304,6 +363,7 @@ from pathlib import Path
 from optgen import paths
 paths.SPECS = Path(sys.argv[1])
 from optgen.pipeline import run_build
+from optgen.record import Record
 from optgen.request import BuildRequest
 import optgen.output
 print("ready", flush=True)
