@@ -30,7 +30,7 @@ def main() -> None:
     """A compiler with a proof checker for optimizer update rules.
 
     Exit codes: 0 fine; 1 a claim or a check failed; 2 wrong usage or a bad
-    spec; 3 a mistake of optgen itself.
+    spec; 3 a mistake of optgen itself; 130 interrupted.
     """
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
@@ -13,13 +17,20 @@ from optgen.errors import InternalError, OptgenError, UsageError, nearest
 BUG = 3
 """Exit code of a mistake of optgen itself; 1 is kept for checks that failed."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it: 128 and the number of SIGINT."""
+
+CLOSED_PIPE = 141
+"""Exit code where nobody reads on (`optgen list | head -1`): 128 and the number of SIGPIPE."""
+
 
 class CommandGroup(click.Group):
     """A click group whose commands may raise `OptgenError`; commands are listed as they were added.
 
     An `OptgenError` becomes its lines on stderr and its exit code; an
     `InternalError` or any unforeseen exception becomes a traceback, the request
-    to report it, and exit code 3.
+    to report it, and exit code 3. Ctrl-C becomes one line and `INTERRUPTED`; a
+    closed pipe becomes `CLOSED_PIPE` and no line.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -38,26 +49,50 @@ class CommandGroup(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options before the command, with errors turned into exit codes."""
+        with _exit_codes():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, with errors turned into exit codes."""
-        try:
+        with _exit_codes():
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except OptgenError as error:
-            _end(str(error), error.exit_code, error)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # `optgen list | head`: click ends quietly
-                raise
-            _end(str(_of_system(error)), UsageError.exit_code, error)
-        except Exception as error:
-            _end(_report(error), BUG, error)
 
 
-def _end(text: str, exit_code: int, cause: Exception) -> NoReturn:
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except (KeyboardInterrupt, click.Abort) as error:
+        new_line = "\n" if sys.stderr.isatty() else ""  # after the terminal's ^C
+        _end(f"{new_line}interrupted; nothing was written", INTERRUPTED, error)
+    except OptgenError as error:
+        _end(str(error), error.exit_code, error)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _end_quietly(error)
+        _end(str(_of_system(error)), UsageError.exit_code, error)
+    except Exception as error:
+        _end(_report(error), BUG, error)
+
+
+def _end(text: str, exit_code: int, cause: BaseException) -> NoReturn:
     """Print the text to stderr, nothing added, and end the command."""
-    click.echo(text, err=True)
+    with suppress(BrokenPipeError):  # nobody reads: the exit code still says it
+        click.echo(text, err=True)
     raise click.exceptions.Exit(exit_code) from cause
+
+
+def _end_quietly(cause: OSError) -> NoReturn:
+    """End where nobody reads stdout; what is still to be flushed at exit goes nowhere."""
+    with suppress(OSError, ValueError):  # stdout may be no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    raise click.exceptions.Exit(CLOSED_PIPE) from cause
 
 
 def _of_system(error: OSError) -> UsageError:
