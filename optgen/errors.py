@@ -111,6 +111,13 @@ class InternalError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'adamw'?` for the known names closest to `name`, or an empty string."""
-    close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.5)
+    """Return `did you mean 'adamw'?` for the known names closest to `name`, or an empty string.
+
+    Capital and small letters count as the same.
+    """
+    spelled: dict[str, list[str]] = {}
+    for word in sorted(set(known)):
+        spelled.setdefault(word.lower(), []).append(word)
+    near = difflib.get_close_matches(name.lower(), [*spelled], n=3, cutoff=0.5)
+    close = [word for key in near for word in spelled[key]][:3]
     return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""

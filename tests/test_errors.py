@@ -44,6 +44,8 @@ def test_compile_error_keeps_command_and_output() -> None:
     [
         ("adamv", ["adam", "adamw", "sgd"], "did you mean 'adam' or 'adamw'?"),
         ("sgdd", ["adam", "sgd"], "did you mean 'sgd'?"),
+        ("ADAM", ["adam", "sgd"], "did you mean 'adam'?"),
+        ("let", ["Let", "LET", "sgd"], "did you mean 'LET' or 'Let'?"),
         ("zzz", ["adam", "sgd"], ""),
         ("adam", [], ""),
     ],
