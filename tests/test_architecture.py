@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -291,11 +292,11 @@ def test_no_module_is_a_drawer() -> None:
 
 def tracked_files() -> list[Path]:
     """Return the files of the project: those of git, or in a bare copy all that are not hidden."""
-    git = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "ls-files", "-z"], capture_output=True, check=False
-    )
-    if git.returncode == 0 and git.stdout and (REPOSITORY / ".git").exists():
-        return [REPOSITORY / name for name in git.stdout.decode().split("\0") if name]
+    if (REPOSITORY / ".git").exists() and shutil.which("git"):
+        command = ["git", "-C", str(REPOSITORY), "ls-files", "-z"]
+        git = subprocess.run(command, capture_output=True, check=False)
+        if git.returncode == 0 and git.stdout:
+            return [REPOSITORY / name for name in git.stdout.decode().split("\0") if name]
     skipped = {"__pycache__", "build", "dist", "out"}
     return [
         file
@@ -306,6 +307,14 @@ def tracked_files() -> list[Path]:
             for p in file.relative_to(REPOSITORY).parts[:-1]
         )
     ]
+
+
+def test_the_files_are_found_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    walked = {file.relative_to(REPOSITORY) for file in tracked_files()}
+    assert {Path("README.md"), Path("optgen/errors.py"), Path(".gitignore")} <= walked
+    unwanted = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", "build"}
+    assert not [file for file in walked if unwanted & {*file.parts[:-1]}]
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:
