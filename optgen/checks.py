@@ -123,8 +123,10 @@ def _check_symbols(spec: OptimizerSpec) -> None:
     for symbol, role, where in _declared(spec):
         name = symbol.name
         if name in known:
+            first = known[name][1]
+            roles = f", both times as {role}" if role == first else f": as {first} and as {role}"
             raise SpecError(
-                f"'{name}' is declared twice: as {known[name][1]} and as {role}",
+                f"'{name}' is declared twice{roles}",
                 where=where,
                 fix="rename one of the two",
             )
