@@ -80,7 +80,9 @@ def run_levels(request: VerifyRequest) -> VerifyReport:
 def _run(level: str, request: VerifyRequest) -> LevelReport:
     runner = RUNNERS.get(level)
     if runner is None:
-        return LevelReport(level, off="not part of this version of optgen")
+        named = level in request.levels
+        fix = f": leave --level {level} away; there are {', '.join(RUNNERS)}" if named else ""
+        return LevelReport(level, off=f"not part of this version of optgen{fix}")
     try:
         return LevelReport(level, runner(request))
     except BackendUnavailable as error:

@@ -102,6 +102,18 @@ def test_verify_counts_and_says_what_did_not_run(
     assert "gpu: not run: not part of this version of optgen\n" in result.out
 
 
+def test_verify_says_which_levels_there_are_if_one_is_named_that_is_not(
+    optgen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_runner(monkeypatch)
+    result = optgen("verify", "--level", "gpu")
+    assert (result.exit_code, result.err) == (2, "")
+    assert result.out == (
+        "gpu: not run: not part of this version of optgen: "
+        "leave --level gpu away; there are algebra, compile\n"
+    )
+
+
 @pytest.mark.parametrize("outcome", ["failed", "unknown"])
 def test_verify_ends_with_1_if_a_check_did_not_pass(
     optgen: Any, monkeypatch: pytest.MonkeyPatch, outcome: Any
