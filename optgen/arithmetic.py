@@ -200,7 +200,26 @@ def _unsupported(expr: sympy.Basic) -> SpecError:
 
 
 def _number(expr: sympy.Rational) -> Node:
+    check_size(Fraction(int(expr.p), int(expr.q)), str(expr))
     return Number(Fraction(int(expr.p), int(expr.q)))
+
+
+def check_size(value: Fraction, text: str) -> None:
+    """Refuse a number that float64 cannot hold: it would be 0 or infinite in every kernel.
+
+    Raises:
+        SpecError: The number is too large or too small.
+    """
+    try:
+        lost = value != 0 and float(value) == 0
+    except OverflowError:
+        lost = True
+    if lost:
+        raise SpecError(
+            f"the constant {text if len(text) < 40 else text[:37] + '...'} is outside what "
+            "a double-precision number can hold",
+            fix="use a number between about 1e-323 and 1.8e308",
+        )
 
 
 def _float(expr: sympy.Float) -> Node:

@@ -28,7 +28,7 @@ _C_WORDS = frozenset(
     friend goto if inline int long mutable namespace new noexcept nullptr operator private protected
     public register reinterpret_cast restrict return short signed sizeof static static_assert
     static_cast struct switch template this thread_local throw true try typedef typeid typename
-    union unsigned using virtual void volatile wchar_t while main""".split()
+    union unsigned using virtual void volatile wchar_t while main asm NULL typeof inline""".split()
 )
 _CUDA_WORDS = frozenset(
     "blockDim blockIdx gridDim threadIdx warpSize float2 float4 double2 double4 dim3".split()

@@ -90,13 +90,13 @@ def check_folder(folder: Path, ours: frozenset[str]) -> None:
             fix="choose a folder of its own, for example --out generated",
         )
     inside = sorted(folder.iterdir())
-    foreign = [p for p in inside if p.is_dir() and p.name not in {*ours, "__pycache__"}]
+    foreign = [p for p in inside if p.is_dir() and p.name not in ours and not _is_cache(p.name)]
     foreign += [
         p
         for name in sorted(ours - {".build"})
         if (folder / name).is_dir()
         for p in sorted((folder / name).iterdir())
-        if p.is_dir() and p.name != "__pycache__"
+        if p.is_dir() and not _is_cache(p.name)
     ]
     files = [p for p in inside if not p.is_dir()]
     if not foreign and files and not (folder / "MANIFEST.json").is_file():
@@ -145,16 +145,22 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def _is_cache(name: str) -> bool:
+    """Whether a folder of this name holds what some tool can make again."""
+    return name == "__pycache__" or (name.startswith(".") and name.endswith("_cache"))
+
+
 def _copy(source: Path, target: Path, skip: frozenset[str]) -> None:
     """Carry over every file but those of `skip`; a link costs no space where links work."""
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
         copy = target / relative
-        if path.is_dir() and not path.is_symlink():
-            if path.name != "__pycache__":
-                copy.mkdir(parents=True, exist_ok=True)
+        if any(_is_cache(part) for part in relative.parts):
             continue
-        if relative.as_posix() in skip or "__pycache__" in relative.parts:
+        if path.is_dir() and not path.is_symlink():
+            copy.mkdir(parents=True, exist_ok=True)
+            continue
+        if relative.as_posix() in skip:
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:

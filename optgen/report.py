@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optgen.backends.base import SourceFile
 
 HEADER = (
-    "rule", "target", "type", "algebra", "compile", "run", "regs", "spills", "B/param", "time",
+    "rule", "target", "type", "algebra", "compile", "run", "regs", "spills", "B/param", "s",
 )  # fmt: skip
 
 
@@ -55,14 +55,14 @@ class Row:
         return (
             self.rule,
             self.target,
-            self.dtype,
+            self.dtype.replace("float", "f"),
             self.algebra,
-            self.compile.split(":")[0],
+            self.compile.split(":")[0].replace("sm_", ""),
             self.run,
             "" if self.registers is None else str(self.registers),
             "" if self.spills is None else str(self.spills),
             "" if traffic is None else f"{traffic:.2f}",
-            f"{self.seconds:.2f} s",
+            f"{self.seconds:.2f}",
         )
 
 

@@ -10,7 +10,7 @@ from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.crosscheck import inputs
-from optgen.crosscheck.accuracy import measure
+from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
 from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages, run_sums
 from optgen.crosscheck.numpy_run import load_module, run_module
@@ -120,13 +120,23 @@ def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
         dtype=kernel.arithmetic.value,
         algebra="",
         compile="",
-        run="failed" if failures else f"error {accuracy.worst:.2f} of bound",
+        run="failed" if failures else _error_in_words(accuracy),
         registers=None,
         spills=None,
         bytes_per_parameter=None,
         seconds=time.perf_counter() - started,
         failures=tuple(failures),
     )
+
+
+def _error_in_words(accuracy: Accuracy) -> str:
+    """Say how near to its bound the largest error is, and how many values had no bound."""
+    if accuracy.in_doubt == accuracy.total:
+        return "in doubt throughout"
+    text = f"{accuracy.worst:.2f} bound"
+    if accuracy.in_doubt:
+        text += f", {accuracy.in_doubt}/{accuracy.total} in doubt"
+    return text
 
 
 def _compile(
@@ -208,7 +218,7 @@ def _cuda_row(
         dtype=kernel.arithmetic.value,
         algebra="",
         compile=f"off: {reason}" if reason else "failed" if compile_failures else archs,
-        run="off" if reason else "failed" if run_failures else "bits of NumPy",
+        run="off" if reason else "failed" if run_failures else "= NumPy",
         registers=registers,
         spills=spills,
         bytes_per_parameter=traffic,

@@ -16,6 +16,7 @@ from typing import Literal
 import sympy
 
 from optgen import checks
+from optgen.arithmetic import check_size
 from optgen.assignment import Assignment, Let, Set, caller
 from optgen.domains import NONNEGATIVE, REAL, STEP, Domain
 from optgen.errors import Location, SpecError
@@ -94,6 +95,10 @@ class Hyperparameter:
         domain = _parse_domain(self.domain, where)
         object.__setattr__(self, "domain", domain)
         default = _exact(self.default, f"the default of '{self.symbol}'", where)
+        try:
+            check_size(default, str(self.default))
+        except SpecError as error:
+            raise SpecError(error.what, where=where, fix=error.fix) from None
         object.__setattr__(self, "default", default)
         if default not in domain:
             raise SpecError(

@@ -15,23 +15,24 @@ from optgen.ir import (
 )
 
 
-def validate(kernel: Kernel, after: str) -> Kernel:
+def validate(kernel: Kernel, after: str, *, hoisted: bool = True) -> Kernel:
     """Return the kernel unchanged, or say what is wrong with it.
 
     Args:
         kernel: The kernel to look at.
         after: The pass that made it, for the message.
+        hoisted: Whether host arithmetic must have left the stages.
 
     Raises:
         InternalError: An invariant of `optgen.ir` does not hold.
     """
-    problem = _first_problem(kernel)
+    problem = _first_problem(kernel, hoisted)
     if problem:
         raise InternalError(f"kernel {kernel.name} is malformed after {after}: {problem}")
     return kernel
 
 
-def _first_problem(kernel: Kernel) -> str:
+def _first_problem(kernel: Kernel, hoisted: bool) -> str:
     defined = {"step", "numel", *(a.name for a in kernel.arguments)}
     defined |= {s.name for s in kernel.scalar_states}
     for assign in kernel.host:
@@ -51,7 +52,7 @@ def _first_problem(kernel: Kernel) -> str:
                 return f"stage {index} writes {frozen}"
             local |= set(stage.loads)
         for assign in stage.body:
-            problem = _expression(assign.value, local, on_host=False)
+            problem = _expression(assign.value, local, on_host=not hoisted)
             if problem:
                 return f"stage {index}, {assign.target}: {problem}"
             local.add(assign.target)
@@ -59,7 +60,7 @@ def _first_problem(kernel: Kernel) -> str:
             if missing := set(stage.stores) - {a.target for a in stage.body}:
                 return f"stage {index} stores {sorted(missing)} without computing them"
             for reduction in stage.reductions:
-                problem = _expression(reduction.value, local, on_host=False)
+                problem = _expression(reduction.value, local, on_host=not hoisted)
                 if problem:
                     return f"stage {index}, sum {reduction.target}: {problem}"
                 defined.add(reduction.target)

@@ -78,5 +78,7 @@ lamb = OptimizerSpec(
     notes=(
         "apex and timm clip the global gradient norm at 1 before; DeepSpeed clamps the ratio; "
         "Keras applies the decay outside the ratio.",
+        "Norms are sums of unscaled squares in the type of the kernel: in float32, elements "
+        "above about 1e19 overflow them and elements below about 1e-23 vanish in them.",
     ),
 )

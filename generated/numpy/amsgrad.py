@@ -53,6 +53,7 @@ def step(param, grad, state, *, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, **u
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
+    _check_numbers(lr=lr, beta1=beta1, beta2=beta2, eps=eps)
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= beta1 < 1.0:
@@ -69,7 +70,7 @@ def step(param, grad, state, *, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, **u
 
 def _step(param, grad, state, lr, beta1, beta2, eps):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = int(state["step"]) + 1
+    step = np.float64(state["step"] + 1)
     bias_correction1 = 1.0 - _ipow(beta1, step)
     bias_correction2 = 1.0 - _ipow(beta2, step)
     one_minus_beta1 = 1.0 - beta1
@@ -168,6 +169,7 @@ class _Workspace:
 
 def _ipow(base, exponent):
     """Return base**exponent by binary exponentiation: the same bits on every machine."""
+    exponent = int(exponent)
     if exponent < 0:
         return np.float64(1.0) / _ipow(base, -exponent)
     result = np.float64(1.0)
@@ -213,6 +215,8 @@ def _check_tensor(param, grad, state, where):
         kind, value = (np.int64 if name == "step" else np.float64), state[name]
         if not isinstance(value, np.ndarray) or value.shape != () or value.dtype != kind:
             raise TypeError(f"state{where}['{name}'] must be a 0-d {kind.__name__} array")
+        if name == "step" and value < 0:
+            raise ValueError(f"state{where}['step'] is {value}; it counts the steps done")
         if not value.flags.writeable:
             raise ValueError(f"state{where}['{name}'] is read-only")
         spans.append(_span(f"state{where}['{name}']", value, True))
@@ -250,5 +254,19 @@ def _check_unknown(unknown):
     for name in unknown:
         import difflib
 
-        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1, cutoff=0)
-        raise TypeError(f"step() has no hyperparameter '{name}'; did you mean '{close[0]}'?")
+        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1)
+        fix = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(_HYPERPARAMETERS)}"
+        raise TypeError(f"step() has no hyperparameter '{name}'; {fix}")
+
+
+def _check_numbers(**given):
+    """Raise TypeError for a hyperparameter that is not one real number, by its name."""
+    for name, value in given.items():
+        try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError
+            float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be a number, not {value!r}") from None
+        except OverflowError:
+            raise ValueError(f"{name} is larger than a float can be") from None

@@ -39,6 +39,7 @@ def step(param, grad, state, *, lr=0.001, momentum=0.9, **unknown):
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
+    _check_numbers(lr=lr, momentum=momentum)
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= momentum < 1.0:
@@ -51,7 +52,7 @@ def step(param, grad, state, *, lr=0.001, momentum=0.9, **unknown):
 
 def _step(param, grad, state, lr, momentum):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = int(state["step"]) + 1
+    step = np.float64(state["step"] + 1)
     one_minus_momentum = 1.0 - momentum
     state["step"][...] = step
     kind = param.dtype.type
@@ -132,6 +133,8 @@ def _check_tensor(param, grad, state, where):
         kind, value = (np.int64 if name == "step" else np.float64), state[name]
         if not isinstance(value, np.ndarray) or value.shape != () or value.dtype != kind:
             raise TypeError(f"state{where}['{name}'] must be a 0-d {kind.__name__} array")
+        if name == "step" and value < 0:
+            raise ValueError(f"state{where}['step'] is {value}; it counts the steps done")
         if not value.flags.writeable:
             raise ValueError(f"state{where}['{name}'] is read-only")
         spans.append(_span(f"state{where}['{name}']", value, True))
@@ -169,5 +172,19 @@ def _check_unknown(unknown):
     for name in unknown:
         import difflib
 
-        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1, cutoff=0)
-        raise TypeError(f"step() has no hyperparameter '{name}'; did you mean '{close[0]}'?")
+        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1)
+        fix = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(_HYPERPARAMETERS)}"
+        raise TypeError(f"step() has no hyperparameter '{name}'; {fix}")
+
+
+def _check_numbers(**given):
+    """Raise TypeError for a hyperparameter that is not one real number, by its name."""
+    for name, value in given.items():
+        try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError
+            float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be a number, not {value!r}") from None
+        except OverflowError:
+            raise ValueError(f"{name} is larger than a float can be") from None

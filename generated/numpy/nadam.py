@@ -68,6 +68,7 @@ def step(
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
+    _check_numbers(lr=lr, beta1=beta1, beta2=beta2, eps=eps, momentum_decay=momentum_decay)
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= beta1 < 1.0:
@@ -86,7 +87,7 @@ def step(
 
 def _step(param, grad, state, lr, beta1, beta2, eps, momentum_decay):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = int(state["step"]) + 1
+    step = np.float64(state["step"] + 1)
     mu_product = np.float64(state["mu_product"])
     mu = (1.0 - (0.5 * np.power(0.96, step * momentum_decay))) * beta1
     mu_next = (1.0 - (0.5 * np.power(0.96, (1.0 + step) * momentum_decay))) * beta1
@@ -190,6 +191,7 @@ class _Workspace:
 
 def _ipow(base, exponent):
     """Return base**exponent by binary exponentiation: the same bits on every machine."""
+    exponent = int(exponent)
     if exponent < 0:
         return np.float64(1.0) / _ipow(base, -exponent)
     result = np.float64(1.0)
@@ -235,6 +237,8 @@ def _check_tensor(param, grad, state, where):
         kind, value = (np.int64 if name == "step" else np.float64), state[name]
         if not isinstance(value, np.ndarray) or value.shape != () or value.dtype != kind:
             raise TypeError(f"state{where}['{name}'] must be a 0-d {kind.__name__} array")
+        if name == "step" and value < 0:
+            raise ValueError(f"state{where}['step'] is {value}; it counts the steps done")
         if not value.flags.writeable:
             raise ValueError(f"state{where}['{name}'] is read-only")
         spans.append(_span(f"state{where}['{name}']", value, True))
@@ -272,5 +276,19 @@ def _check_unknown(unknown):
     for name in unknown:
         import difflib
 
-        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1, cutoff=0)
-        raise TypeError(f"step() has no hyperparameter '{name}'; did you mean '{close[0]}'?")
+        close = difflib.get_close_matches(name, _HYPERPARAMETERS, n=1)
+        fix = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(_HYPERPARAMETERS)}"
+        raise TypeError(f"step() has no hyperparameter '{name}'; {fix}")
+
+
+def _check_numbers(**given):
+    """Raise TypeError for a hyperparameter that is not one real number, by its name."""
+    for name, value in given.items():
+        try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError
+            float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be a number, not {value!r}") from None
+        except OverflowError:
+            raise ValueError(f"{name} is larger than a float can be") from None

@@ -9,6 +9,7 @@ from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, s
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
+from optgen.backends.scalars import ScalarPrinter
 from optgen.ir import (
     CHUNK,
     LANES,
@@ -138,7 +139,8 @@ class CudaBackend:
 
 
 def _struct(kernel: Kernel, called: Abi) -> str:
-    values = {a.target: a.formula for a in kernel.host}
+    host = ScalarPrinter(repr)
+    values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
     rows = [f"struct {called.struct} {{"]
     for name in called.fields:
         note = f"  /* {values[name]} */" if values.get(name) else ""
@@ -149,10 +151,15 @@ def _struct(kernel: Kernel, called: Abi) -> str:
 def _launch_rules(called: Abi) -> tuple[str, ...]:
     grids = {
         "elements": "any number of blocks",
-        "chunks": f"any number of blocks; one partial sum per chunk of {CHUNK} elements",
+        "chunks": "any number of blocks",
         "one": "exactly one block",
     }
-    return tuple(f"{x.entry}: {BLOCK} threads, {grids[x.grid]}" for x in called.launches)
+    lines = [f"{x.entry}: {BLOCK} threads, {grids[x.grid]}" for x in called.launches]
+    if called.partials:
+        ctype = C_TYPES[called.dtype]
+        lines.append(f"  partials: {called.partials}*ceil(n/{CHUNK}) {ctype}s of scratch memory")
+        lines.append(f"  scalars: {called.scalars} {ctype}s of scratch memory")
+    return tuple(lines)
 
 
 def _pointer(kernel: Kernel, name: str, store: bool) -> str:

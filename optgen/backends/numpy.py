@@ -50,6 +50,7 @@ class _Module:
     chunk: int
     signature: tuple[str, ...]
     arguments: tuple[Argument, ...]
+    numbers: tuple[str, ...]
     hyperparameters_tuple: str
     parts: str
 
@@ -98,6 +99,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         chunk=CHUNK,
         signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
         arguments=kernel.arguments,
+        numbers=call("_check_numbers(", tuple(f"{n}={n}" for n in names), indent=4),
         hyperparameters_tuple=f"({', '.join(names)}{',' if len(names) == 1 else ''})",
         parts="\n\n".join(parts),
     )

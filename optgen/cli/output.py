@@ -32,7 +32,9 @@ def note(value: str) -> None:
     click.echo(value, err=True)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0) -> None:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0, gap: int = 2
+) -> None:
     """Print a table to stdout: folded to the width of a terminal, whole lines elsewhere."""
     from rich.console import Console
     from rich.padding import Padding
@@ -41,7 +43,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int =
 
     terminal = sys.stdout.isatty()
     console = Console(file=sys.stdout, width=None if terminal else _WIDE, highlight=False)
-    grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(header))
+    grid = Table(
+        box=None,
+        padding=(0, gap, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        show_header=any(header),
+    )
     for index, title in enumerate(header):
         # A name is what people copy: the columns after it give way first.
         grid.add_column(title, overflow="fold", no_wrap=index == 0)

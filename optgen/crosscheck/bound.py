@@ -9,6 +9,7 @@ turn a comparison or a sign around, the bound is infinite.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ class _Rounding:
 
     unit: Any
     tiny: Any
+    largest: Any
 
     @classmethod
     def of(cls, dtype: DType) -> _Rounding:
@@ -63,6 +65,7 @@ class _Rounding:
         return cls(
             mpmath.mpf(unit.numerator) / unit.denominator,
             mpmath.mpf(float(info.smallest_subnormal)) / 2,
+            mpmath.mpf(float(info.max)),
         )
 
     def round(self, value: Any, error: Any, ulps: Any = 1) -> Ball:
@@ -71,6 +74,8 @@ class _Rounding:
             return Ball(value, _INF)
         if not value and not error:
             return Ball(value, error)
+        if abs(value) + error > self.largest:  # it may overflow, which no bound survives
+            return Ball(value, _INF)
         return Ball(value, error + ulps * (self.unit * (abs(value) + error) + self.tiny))
 
 
@@ -92,7 +97,8 @@ def bound_step(
         zero = mpmath.mpf(0)
 
         def exact(value: float) -> Ball:
-            return Ball(mpmath.mpf(float(value)), zero)
+            finite = math.isfinite(value)  # from infinity and NaN nothing follows
+            return Ball(mpmath.mpf(float(value)), zero) if finite else Ball(zero, _INF)
 
         numel = len(values["param"])  # type: ignore[arg-type]
         host = {"step": exact(step), "numel": exact(numel)}
@@ -192,6 +198,8 @@ def _operation(name: str, balls: Sequence[Ball], rounding: _Rounding) -> Ball:
         case "min":
             return Ball(min(a.value, b.value), max(a.error, b.error))
         case "ipow":
+            if not a.value and b.value < 0:
+                return Ball(mpmath.mpf(0), _INF)
             count = abs(int(b.value))
             value = a.value ** int(b.value)
             # Squaring doubles a relative error: `count` roundings, or that many errors of the base.

@@ -6,7 +6,7 @@ side into mpmath arithmetic, and the rule is read line by line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -42,7 +42,10 @@ def oracle_step(
             scalar = isinstance(value, int | float)
             known[name] = mpmath.mpf(value) if scalar else [mpmath.mpf(v) for v in value]  # type: ignore[union-attr]
         for assignment in spec.rule:
-            known[assignment.name] = _evaluate(assignment.value, known)
+            value = _evaluate(assignment.value, known)
+            if isinstance(known.get(assignment.name), list) and not isinstance(value, list):
+                value = [value] * len(known[assignment.name])  # one value for every element
+            known[assignment.name] = value
         return {name: known[name] for name in values if name != "grad"}
 
 
@@ -58,15 +61,19 @@ def _evaluate(value: sympy.Expr, known: Mapping[str, Any]) -> Any:
     columns = [known[s.name] for s in symbols]
     lengths = {len(c) for c in columns if isinstance(c, list)}
     if not lengths:
-        return _real(function(*columns, *extra.values()))
+        return _real(function, *columns, *extra.values())
     return [
-        _real(function(*(c[i] if isinstance(c, list) else c for c in columns), *extra.values()))
+        _real(function, *(c[i] if isinstance(c, list) else c for c in columns), *extra.values())
         for i in range(lengths.pop())
     ]
 
 
-def _real(value: Any) -> Any:
-    """Return a value as a real number; the root of a negative number is none."""
+def _real(function: Callable[..., Any], *values: Any) -> Any:
+    """Return a real value; a division by 0 and the root of a negative number have none."""
+    try:
+        value = function(*values)
+    except ZeroDivisionError:
+        return mpmath.nan
     return mpmath.nan if isinstance(value, mpmath.mpc) else mpmath.mpf(value)
 
 

@@ -14,7 +14,9 @@ PASSES: tuple[Callable[[Kernel], Kernel], ...] = (powers, hoist)
 
 def run_passes(kernel: Kernel) -> Kernel:
     """Run all passes in order; the kernel is validated after each."""
-    validate(kernel, "lower")
+    hoisted = False
+    validate(kernel, "lower", hoisted=hoisted)
     for transform in PASSES:
-        kernel = validate(transform(kernel), transform.__name__)
+        hoisted = hoisted or transform is hoist
+        kernel = validate(transform(kernel), transform.__name__, hoisted=hoisted)
     return kernel

@@ -300,7 +300,26 @@ def test_unknown_hyperparameters_are_refused_with_the_nearest_name(call):
         call.arguments = {misspelt: 0.5}
         call.refused(TypeError, f"no hyperparameter '{misspelt}'; did you mean '{argument.name}'")
     call.arguments = {"zzz": 1}
-    call.refused(TypeError, "no hyperparameter 'zzz'; did you mean '")
+    every = ", ".join(argument.name for argument in call.kernel.arguments)
+    call.refused(TypeError, f"no hyperparameter 'zzz'; there are {every}")
+
+
+@pytest.mark.parametrize("value", ["1e-3", None, [0.1], 1j, b"1"])
+def test_a_hyperparameter_that_is_no_number_is_refused_by_name(call, value):
+    name = call.kernel.arguments[-1].name
+    call.arguments = {name: value}
+    call.refused(TypeError, f"{name} must be a number, not ")
+
+
+def test_a_hyperparameter_larger_than_any_float_is_refused_by_name(call):
+    name = call.kernel.arguments[0].name
+    call.arguments = {name: 10**400}
+    call.refused(ValueError, f"{name} is larger than a float can be")
+
+
+def test_a_negative_step_counter_is_refused(call):
+    call.state["step"][...] = -1
+    call.refused(ValueError, "it counts the steps done")
 
 
 def test_hyperparameters_are_keyword_only(call):

@@ -37,7 +37,7 @@ MUTANTS = {
         ("np.divide(row1, denom, out=row1)", "np.multiply(row1, denom, out=row1)")
     ),
     "scalar_not_rounded": adamw(("beta1 = kind(beta1)", "beta1 = kind(beta1 * (1 + 2**-23))")),
-    "step_counted_late": adamw(('int(state["step"]) + 1', 'int(state["step"])')),
+    "step_counted_late": adamw(('np.float64(state["step"] + 1)', 'np.float64(state["step"])')),
     "first_block_only": adamw(
         ("range(0, param.size, _CHUNK)]", "range(0, param.size, _CHUNK)][:1]")
     ),
