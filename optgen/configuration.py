@@ -1,5 +1,7 @@
 """Which rules are seen from the current folder: `[tool.optgen]` in pyproject.toml, and `--specs`.
 
+The pyproject.toml is the nearest one with that table, in the current folder or above it.
+
 Imports nothing heavy: `optgen build` decides from file contents, before sympy.
 """
 
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from optgen import paths
 from optgen.errors import UsageError, nearest
+from optgen.spec_files import spec_path
 
 if TYPE_CHECKING:
     from optgen.loader import Catalogue
@@ -35,20 +38,34 @@ class Configuration:
 
 
 def read_configuration(folder: Path | None = None) -> Configuration:
-    """Read `[tool.optgen]` of the pyproject.toml in `folder` (the current one if None).
+    """Read the nearest `[tool.optgen]` of a pyproject.toml in `folder` or a folder above it.
+
+    Args:
+        folder: Where to begin; the current folder if None.
 
     Raises:
-        UsageError: The file is not TOML, or the table holds what optgen does not know.
+        UsageError: A file on the way is not TOML, or the table holds what optgen does not know.
     """
-    source = (folder or Path()) / "pyproject.toml"
-    if not source.is_file():
-        return Configuration()
+    start = folder or Path()
+    for above in (start, *start.absolute().parents):
+        source = above / "pyproject.toml"
+        table = _table(source) if source.is_file() else None
+        if table is not None:
+            return _configuration(table, source)
+    return Configuration()
+
+
+def _table(source: Path) -> object:
+    """Return `[tool.optgen]` of a pyproject.toml, or None."""
     try:
         document = tomllib.loads(source.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"this is not TOML: {error}", where=source, fix="mend the file") from None
-    tool = document.get("tool", {})
-    table = tool.get("optgen", {}) if isinstance(tool, dict) else {}
+    tool = document.get("tool")
+    return tool.get("optgen") if isinstance(tool, dict) else None
+
+
+def _configuration(table: object, source: Path) -> Configuration:
     if not isinstance(table, dict):
         raise UsageError(
             "tool.optgen is not a table", where=source, fix='write [tool.optgen], specs = ["specs"]'
@@ -67,7 +84,7 @@ def read_configuration(folder: Path | None = None) -> Configuration:
             where=source,
             fix='write specs = ["specs"]',
         )
-    return Configuration(tuple(source.parent / s for s in specs), source)
+    return Configuration(tuple(source.parent / spec_path(s, source) for s in specs), source)
 
 
 def spec_folders(given: Iterable[Path] = (), folder: Path | None = None) -> tuple[Path, ...]:
@@ -146,4 +163,4 @@ def load_spec(name: str, *, specs: Path | str | Iterable[Path | str] = ()) -> Op
         SpecError: A spec file is broken.
     """
     given = (specs,) if isinstance(specs, Path | str) else specs
-    return open_catalogue(_further(map(Path, given)))[name]
+    return open_catalogue(_further(spec_path(str(s), "specs") for s in given))[name]

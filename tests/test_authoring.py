@@ -105,6 +105,7 @@ def test_pyproject_adds_folders_and_leaves_out_optgens_own(tmp_path: Path) -> No
         ("[tool.optgen]\nspecs = [1]", r"\[tool.optgen\] specs is not a list of folders"),
         ("[tool]\noptgen = 1", "tool.optgen is not a table"),
         ("[tool", "this is not TOML"),
+        ("[tool.optgen]\nspecs = ['']", "an empty text names no folder of specs"),
     ],
 )
 def test_a_wrong_setting_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -113,6 +114,23 @@ def test_a_wrong_setting_is_refused(tmp_path: Path, text: str, message: str) -> 
         spec_folders((), tmp_path)
     assert "pyproject.toml" in str(caught.value.where)
     assert caught.value.fix
+
+
+def test_the_nearest_pyproject_with_the_table_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "project" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text("[tool.optgen]\nspecs = ['far']\n")
+    (tmp_path / "project" / "pyproject.toml").write_text("[tool.optgen]\nspecs = ['near']\n")
+    (inner / "pyproject.toml").write_text("[project]\nname = 'without the table'\n")
+    assert spec_folders((), inner) == (tmp_path / "project" / "near",)
+    monkeypatch.chdir(inner)
+    assert [p.resolve() for p in spec_folders()] == [(tmp_path / "project" / "near").resolve()]
+    (tmp_path / "project" / "pyproject.toml").write_text("[tool.optgen]\n")
+    assert spec_folders() == ()
+    (tmp_path / "project" / "pyproject.toml").unlink()
+    assert [p.resolve() for p in spec_folders()] == [(tmp_path / "far").resolve()]
 
 
 def test_rules_in_specs_that_are_not_read_are_mentioned(

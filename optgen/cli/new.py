@@ -8,6 +8,7 @@ import click
 
 from optgen.cli import options, output
 from optgen.configuration import spec_folders
+from optgen.spec_files import spec_path
 
 
 @click.command("new", short_help="Write a commented rule file to start from.")
@@ -15,9 +16,10 @@ from optgen.configuration import spec_folders
 @click.option(
     "--specs",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(file_okay=False),
+    callback=lambda _ctx, _parameter, given: spec_path(given, "--specs"),
     metavar="DIR",
-    default=Path("specs"),
+    default="specs",
     help="The folder to write to; ./specs if not given.",
 )
 @options.as_json

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from optgen.spec_files import spec_path
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,13 +24,19 @@ def as_json(function: F) -> F:
     )(function)
 
 
+def _paths(
+    _ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[Path, ...]:
+    return tuple(spec_path(text, "--specs") for text in given)
+
+
 def specs(function: F) -> F:
     """Add the repeatable `--specs`, passed as `specs`, a tuple of paths."""
     return click.option(
         "--specs",
         "specs",
         multiple=True,
-        type=click.Path(path_type=Path),
+        callback=_paths,
         metavar="DIR",
         help="A further folder (or file) of rules; may be given several times. "
         "[tool.optgen] specs in pyproject.toml does the same.",
