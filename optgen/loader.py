@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import linecache
 import runpy
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import FrameType
 
+import optgen.modifiers
+import optgen.spec
+import optgen.symbols
 from optgen import paths
 from optgen.errors import Location, OptgenError, SpecError, UsageError, nearest
 from optgen.spec import OptimizerSpec
@@ -74,6 +80,8 @@ def _clash(name: str, spec: OptimizerSpec, other: OptimizerSpec) -> SpecError:
 def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
     """Run one spec file and return the rules at its top level, in order of declaration.
 
+    What the file prints goes to stderr: stdout is for what was asked of optgen.
+
     Raises:
         SpecError: The file cannot be read, raises, exits, or declares no rule.
     """
@@ -81,7 +89,8 @@ def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
         raise SpecError(f"there is no spec file '{path}'", fix="check the path")
     linecache.checkcache(str(path))  # the written order is checked against the text as it is now
     try:
-        namespace = runpy.run_path(str(path), run_name="<optgen spec>")
+        with redirect_stdout(sys.stderr):
+            namespace = runpy.run_path(str(path), run_name="<optgen spec>")
     except OptgenError as error:
         if error.where is None:
             error.where = _last_line_in(path, error)
@@ -98,10 +107,16 @@ def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
             fix="a spec file only declares; remove the line",
         ) from error
     except Exception as error:
+        if isinstance(error, OSError) and not _frames_in(path, error):
+            raise SpecError(
+                f"the spec file cannot be read: {error.strerror or error}",
+                where=path,
+                fix="check its permissions",
+            ) from error
         raise SpecError(
             f"the spec file raises {type(error).__name__}: {error}",
             where=_last_line_in(path, error),
-            fix="mend the line",
+            fix=_fix(path, error),
         ) from error
     found = {id(v): v for v in namespace.values() if isinstance(v, OptimizerSpec)}
     for value in namespace.values():
@@ -116,9 +131,42 @@ def load_file(path: Path) -> tuple[OptimizerSpec, ...]:
     return tuple(found.values())
 
 
+def _frames_in(path: Path, error: BaseException) -> list[tuple[FrameType, int]]:
+    """Return the frames of a spec file that an error went through, each with its line."""
+    walked = traceback.walk_tb(error.__traceback__)
+    return [(f, line) for f, line in walked if f.f_code.co_filename == str(path)]
+
+
 def _last_line_in(path: Path, error: BaseException) -> Location:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return Location(str(path), (frames[-1].lineno or 1) if frames else 1)
+    frames = _frames_in(path, error)
+    return Location(str(path), (frames[-1][1] or 1) if frames else 1)
+
+
+_OFFERED = (optgen.symbols, optgen.spec, optgen.modifiers)
+"""The modules that spec files import from."""
+
+
+def _fix(path: Path, error: Exception) -> str:
+    """Say how to mend the line of a spec file that raised an error of Python."""
+    if isinstance(error, TypeError) and "truth value of Relational" in str(error):
+        return (
+            "a rule has no value yet to decide on: write Piecewise((a, grad > 0), (b, True)) "
+            "for if, Max and Min of optgen.symbols for max and min"
+        )
+    if isinstance(error, NameError) and error.name:
+        frames = _frames_in(path, error)
+        own = {*frames[-1][0].f_globals, *frames[-1][0].f_locals} if frames else set()
+        return _fix_name(error.name, {name for name in own if not name.startswith("__")})
+    return "mend the line"
+
+
+def _fix_name(name: str, own: set[str]) -> str:
+    homes = {n: module.__name__ for module in _OFFERED for n in module.__all__}
+    if name in homes:
+        return f"add `from {homes[name]} import {name}`"
+    made = f'a symbol of your own is made with {name} = symbol("{name}")'
+    close = nearest(name, own) or nearest(name, homes)
+    return f"{close} Otherwise {made}" if close else made
 
 
 def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
@@ -126,7 +174,7 @@ def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
 
     Raises:
         SpecError: A file is broken or two rules share a name.
-        UsageError: A folder does not exist.
+        UsageError: A folder does not exist, or a file does not end in .py.
     """
     files = spec_files((paths.SPECS, *extra))
     return Catalogue(spec for file in files for spec in load_file(file))

@@ -26,6 +26,8 @@ from optgen.symbols import (
     weight_decay,
 )
 
+__all__ = ["amsgrad", "decoupled_decay", "l2", "penalty_gradient"]
+
 
 def penalty_gradient() -> sympy.Expr:
     """Return the gradient of the penalty `weight_decay/2 * norm(param)**2`, by differentiation."""

@@ -1,5 +1,8 @@
 """Running spec files and finding rules by name."""
 
+import errno
+import os
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from optgen import paths
+from optgen.configuration import load_spec
 from optgen.errors import SpecError, UsageError
 from optgen.loader import Catalogue, load_catalogue, load_file
 from optgen.spec_files import spec_files
@@ -52,8 +56,28 @@ def test_files_begin_with_no_underscore_and_are_sorted(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="there is no folder of specs 'nowhere'"):
         spec_files([Path("nowhere")])
+    with pytest.raises(UsageError, match=r"there is no file of specs 'nowhere\.py'"):
+        spec_files([Path("nowhere.py")])
     with pytest.raises(SpecError, match="there is no spec file"):
         load_file(Path("nowhere.py"))
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "notes", os.devnull])
+def test_what_is_no_python_file_is_not_run(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name != os.devnull:
+        path.write_text("raise RuntimeError", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        spec_files([path])
+    assert str(caught.value) == (
+        f"this is neither a folder nor a Python file, and is not run\n  at {path}\n"
+        "  Fix: name a folder of rules, or a file that ends in .py"
+    )
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    with pytest.raises(UsageError, match="an empty text names no folder of specs"):
+        load_spec("adam", specs="")
 
 
 def test_catalogue_answers_to_short_full_and_file_names(tmp_path: Path) -> None:
@@ -134,6 +158,35 @@ def test_not_utf8(tmp_path: Path) -> None:
     file.write_bytes(b"name = '\xe4'\n")
     with pytest.raises(SpecError, match="this is not Python"):
         load_file(file)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, "a = rule('mine')")
+
+    def refuse(path: str, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(runpy, "run_path", refuse)
+    with pytest.raises(SpecError) as caught:
+        load_file(file)
+    assert str(caught.value) == (
+        f"the spec file cannot be read: Permission denied\n  at {file}\n"
+        "  Fix: check its permissions"
+    )
+
+
+def test_a_file_that_reads_what_is_not_there(tmp_path: Path) -> None:
+    file = write(tmp_path, "open('nowhere.toml')")
+    with pytest.raises(SpecError, match="the spec file raises FileNotFoundError") as caught:
+        load_file(file)
+    assert str(caught.value.where) == f"{file}:{len(RULE.splitlines()) + 1}"
+
+
+def test_what_a_file_prints_stays_out_of_stdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_file(write(tmp_path, "print('loading')\na = rule('mine')"))
+    assert tuple(capsys.readouterr()) == ("", "loading\n")
 
 
 def test_interrupting_a_file_is_no_error_of_the_file(tmp_path: Path) -> None:

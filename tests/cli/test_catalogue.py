@@ -122,6 +122,29 @@ def test_further_rules_by_option_and_by_pyproject(
     assert optgen("list").err == ""
 
 
+@pytest.mark.parametrize("command", [("list",), ("new", "mine"), ("build",)])
+def test_an_empty_specs_is_refused(
+    optgen: Any, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = optgen(*command, "--specs", "")
+    assert (result.exit_code, result.out) == (2, "")
+    assert result.err == (
+        "an empty text names no folder of specs\n  at --specs\n"
+        "  Fix: name a folder; the current one is '.'\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spec_that_prints_leaves_json_alone(optgen: Any, tmp_path: Path) -> None:
+    file = tmp_path / "talks.py"
+    text = "from optgen import load_spec\nprint('hello')\nrule = load_spec('adam')\n"
+    file.write_text(text, encoding="utf-8")
+    result = optgen("list", "--specs", file, "--json")
+    assert (result.exit_code, result.err) == (0, "hello\n")
+    assert result.document
+
+
 def test_a_specs_folder_of_something_else_is_left_alone(
     optgen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
