@@ -297,11 +297,12 @@ def tracked_files() -> list[Path]:
         git = subprocess.run(command, capture_output=True, check=False)
         if git.returncode == 0 and git.stdout:
             return [REPOSITORY / name for name in git.stdout.decode().split("\0") if name]
-    skipped = {"__pycache__", "build", "dist", "out"}
+    skipped = {"__pycache__", "build", "dist", "out", "htmlcov"}
     return [
         file
         for file in sorted(REPOSITORY.rglob("*"))
         if file.is_file()
+        and not file.name.startswith(".coverage")
         and not any(
             p in skipped or (p.startswith(".") and p != ".ci")
             for p in file.relative_to(REPOSITORY).parts[:-1]
