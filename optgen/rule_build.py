@@ -24,8 +24,31 @@ from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 
+_PROVED = (
+    "algebra: a kernel marked equal is proved equal to its rule over the reals, and its states "
+    "to stay in their domains."
+)
+
 MAX_REGISTERS = 128
 """Ceiling on registers per thread: two blocks of 256 threads must fit on a multiprocessor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra:
+    """What is proved of one kernel over the reals.
+
+    Attributes:
+        failures: What is not so.
+        doubts: What could not be proved.
+    """
+
+    failures: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """`equal` if the kernel is the rule and the rule keeps its states in their domains."""
+        return "failed" if self.failures else "unknown" if self.doubts else "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +77,11 @@ def build_rule(
     # Compiled CUDA is compared with the NumPy kernel, asked for or not.
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
     module = load_module(spec.identifier, text)
-    algebra, algebra_failures = check_algebra(spec)
+    algebra = {k.arithmetic.value: check_algebra(spec, k) for k in kernels}
     rows: list[Row] = []
-    levels = ["algebra: the rule equals itself, states keep their domains."]
+    doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
+    levels = [f"algebra: {spec.name}: not proved: {doubt}" for doubt in doubts]
+    levels.insert(0, _PROVED)
     binaries: list[tuple[str, bytes]] = []
     if "numpy" in targets:
         rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
@@ -69,7 +94,12 @@ def build_rule(
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
         levels += _levels(compiled, reason)
     rows = [
-        replace(row, algebra=algebra, failures=(*algebra_failures, *row.failures)) for row in rows
+        replace(
+            row,
+            algebra=algebra[row.dtype].word,
+            failures=(*algebra[row.dtype].failures, *row.failures),
+        )
+        for row in rows
     ]
     return RuleBuild(
         rule=spec.name,
@@ -81,14 +111,23 @@ def build_rule(
     )
 
 
-def check_algebra(spec: OptimizerSpec) -> tuple[str, tuple[str, ...]]:
-    """Return a word for what algebra says of a rule, and what does not hold."""
+def check_algebra(spec: OptimizerSpec, kernel: Kernel) -> Algebra:
+    """Prove what can be proved of a rule and its kernel over the reals."""
     from optgen.verify.algebra import check_rule
+    from optgen.verify.lowered import prove_lowering
 
-    checks = check_rule(spec)
-    failures = tuple(f"algebra: not so: {c.claim}" for c in checks if c.outcome == "failed")
-    certain = all(c.outcome == "ok" for c in checks)
-    return "failed" if failures else "equal" if certain else "unknown", failures
+    lowered = prove_lowering(spec, kernel)
+    found: list[tuple[str, str, str]] = [
+        ("the kernel equals the rule", lowered.outcome, lowered.detail)
+    ]
+    words = {"ok": "equal", "failed": "different"}
+    found += [(c.claim, words.get(c.outcome, c.outcome), c.detail) for c in check_rule(spec)]
+    return Algebra(
+        tuple(
+            f"algebra: not so: {what}: {why}" for what, word, why in found if word == "different"
+        ),
+        tuple(f"{what}: {why}" for what, word, why in found if word == "unknown"),
+    )
 
 
 def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:

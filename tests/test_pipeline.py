@@ -21,6 +21,7 @@ from optgen.output import replace_folder
 from optgen.pipeline import run_build
 from optgen.record import Record
 from optgen.request import BuildRequest
+from optgen.rule_build import Algebra
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -271,7 +272,8 @@ def test_user_specs_are_built_beside_the_own_ones(own, tmp_path):
 @pytest.fixture
 def failing(monkeypatch):
     monkeypatch.setattr(
-        "optgen.rule_build.check_algebra", lambda spec: ("different", ("algebra: different",))
+        "optgen.rule_build.check_algebra",
+        lambda spec, kernel: Algebra(failures=("algebra: different",)),
     )
 
 
@@ -288,7 +290,9 @@ def test_a_failed_check_leaves_the_old_folder(own, tmp_path, monkeypatch):
     out = tmp_path / "generated"
     run_build(request(out))
     whole = files(out)
-    monkeypatch.setattr("optgen.rule_build.check_algebra", lambda spec: ("unknown", ("unsure",)))
+    monkeypatch.setattr(
+        "optgen.rule_build.check_algebra", lambda spec, kernel: Algebra(failures=("unsure",))
+    )
     (own / "slow_rule.py").write_text(SPEC.format(name="slow_rule", factor=3))
     assert run_build(request(out)).exit_code == 1
     assert files(out) == whole
@@ -365,6 +369,7 @@ paths.SPECS = Path(sys.argv[1])
 from optgen.pipeline import run_build
 from optgen.record import Record
 from optgen.request import BuildRequest
+from optgen.rule_build import Algebra
 import optgen.output
 print("ready", flush=True)
 out = Path(sys.argv[2])

@@ -109,7 +109,7 @@ def build(
         output.document(report.to_json())
     else:
         header, rows = report.table()
-        output.table(header, rows, gap=1)
+        output.table(header, rows, tight=True)
         for line in report.summary:
             output.text(line)
     ctx.exit(report.exit_code)

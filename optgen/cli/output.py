@@ -33,7 +33,7 @@ def note(value: str) -> None:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0, gap: int = 2
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: int = 0, tight: bool = False
 ) -> None:
     """Print a table to stdout: folded to the width of a terminal, whole lines elsewhere."""
     from rich.console import Console
@@ -45,7 +45,7 @@ def table(
     console = Console(file=sys.stdout, width=None if terminal else _WIDE, highlight=False)
     grid = Table(
         box=None,
-        padding=(0, gap, 0, 0),
+        collapse_padding=tight,  # one space between columns instead of two
         pad_edge=False,
         header_style="bold",
         show_header=any(header),

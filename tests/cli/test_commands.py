@@ -237,7 +237,7 @@ def test_build_builds_everything_by_default(optgen: Any, monkeypatch: pytest.Mon
     put_module(monkeypatch, "pipeline", pipeline)
     result = optgen("build")
     assert (result.exit_code, result.err) == (0, "")
-    assert result.out == "rule  numpy\nadam  written\n1 rule\n"
+    assert result.out == "rule numpy\nadam written\n1 rule\n"
     (request,) = pipeline.asked
     assert request.jobs >= 1
     assert request == BuildRequest(
