@@ -25,8 +25,8 @@ from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 
 _PROVED = (
-    "algebra: a kernel marked equal is proved equal to its rule over the reals, and its states "
-    "to stay in their domains."
+    "algebra: equal means that the lowered kernel is proved equal to its rule over the reals, and "
+    "that its states stay in their domains."
 )
 
 MAX_REGISTERS = 128
