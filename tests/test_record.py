@@ -75,14 +75,14 @@ def test_rows_survive_json_and_say_what_they_know():
     assert ROW.cells() == (
         "sgd",
         "numpy",
-        "float32",
+        "f32",
         "equal",
         "",
         "bits of the IR",
         "",
         "",
         "",
-        "0.50 s",
+        "0.50",
     )
     report = BuildReport((ROW,), ("done",), failed=True)
     assert report.exit_code == 1
