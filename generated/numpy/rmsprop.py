@@ -160,7 +160,7 @@ def _span(name, array, writable):
 
 def _check_array(name, array, param):
     """Check that an array is a contiguous float32 or float64 array like `param`."""
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array, not {type(array).__name__}")
     if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
         raise TypeError(f"{name} has type {array.dtype}; it must be float32 or float64")
