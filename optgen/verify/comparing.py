@@ -73,6 +73,10 @@ def compare(
         return replace(blank, reason=f"the decider failed: {type(error).__name__}: {error}")
 
 
+_REFUTATIONS = 8
+"""Points tried for one where no given value leaves its domain."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Proof:
     certificate: Certificate
@@ -97,6 +101,7 @@ class _Comparer:
         self._deadline = deadline
         self._seed = seed
         race = Race(Rule.of(self._left), Rule.of(self._right), given.domains)
+        self._race = race
         self._hunt = Hunt(race, deadline, random.Random(seed))
         self._reasons: list[str] = []
         self._lost: dict[str, tuple[str, ...]] = {}
@@ -184,18 +189,33 @@ class _Comparer:
                 )
             reason = rest.reason
         self._reasons.append(reason)
+        where = dict(later if not isinstance(start, Failure) else known)
+        for a, b in matching.items():  # a state outside what is declared is no state to differ at
+            declared = (self._left.spec, a), (self._right.spec, b)
+            where[names[a]] = _both(*(_declared(spec, state) for spec, state in declared))
+        found = self._refute(equations, where, definitions)
+        if found is not None:
+            refuted.append(found)
+        return None
+
+    def _refute(
+        self, equations: list[Equation], where: Mapping[str, Domain], definitions: dict[str, Tree]
+    ) -> tuple[str, Refuted] | None:
+        """Find a point at which one step differs; a given value may not leave its domain there."""
         for equation in equations:
-            found = refute_trees(
-                equation.left,
-                equation.right,
-                later if not isinstance(start, Failure) else known,
-                definitions,
-                deadline=self._deadline,
-                seed=self._seed,
-            )
-            if found is not None:
-                refuted.append((equation.label, found))
-                break
+            for seed in range(self._seed, self._seed + _REFUTATIONS):
+                found = refute_trees(
+                    equation.left,
+                    equation.right,
+                    where,
+                    definitions,
+                    deadline=self._deadline,
+                    seed=seed,
+                )
+                if found is None:
+                    break
+                if self._race.allows(dict(found.point)):
+                    return equation.label, found
         return None
 
     def _variable(self, state: str) -> str:
@@ -301,6 +321,13 @@ class _Comparer:
                 *self._one_sided(),
             ),
         )
+
+
+def _declared(spec: OptimizerSpec, state: str) -> Domain:
+    """Return the declared domain of a state."""
+    (buffer,) = (b for b in spec.state if b.name == state)
+    assert isinstance(buffer.domain, Domain)
+    return buffer.domain
 
 
 def _both(a: Domain, b: Domain) -> Domain:

@@ -9,7 +9,8 @@ from functools import cached_property
 
 from optgen.domains import REAL, Domain
 from optgen.verify import evaluate as independent
-from optgen.verify.enclose import Interpreter, Number, Numbers, Undefined, Vector
+from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefined, Vector
+from optgen.verify.sampling import middle
 from optgen.verify.serialise import Tree, constants, holds, serialise
 from optgen.verify.sides import Side
 
@@ -123,6 +124,22 @@ class Race:
             if _differ(numbers, *(run.step(known) for run in runs)):
                 return k
         return None
+
+    def allows(self, point: Point) -> bool:
+        """Whether every hyperparameter of both rules lies in its domain at a point.
+
+        Args:
+            point: Values of shared hyperparameters; one that is left out may have any.
+        """
+        interpreter = Interpreter(Numbers(BITS[-1]), 1)
+        full = {name: point.get(name, middle(domain)) for name, domain in self.domains.items()}
+        full["param"] = Fraction(0)
+        try:
+            for rule in (self.left, self.right):
+                self._start(rule, full, 1, interpreter)
+        except (Undefined, Blurred):
+            return False
+        return True
 
     def one_sided(self, point: Point, steps: int, size: int) -> bool:
         """Whether only one of the rules has a value at every step of a run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from math import ceil, floor
 
 from optgen.domains import Domain
 
@@ -38,7 +39,7 @@ def _candidate(
     domain: Domain, rng: random.Random, attempt: int, extra: Sequence[Fraction]
 ) -> Fraction:
     if domain.integer:
-        return Fraction(rng.choice((1, 1, 2, 3, 5, 8)))
+        return middle(domain) + rng.choice((0, 0, 1, 2, 4, 7)) * rng.choice((1, -1))
     chance = rng.random()
     kind = attempt % 5
     if chance < (0.6 if kind == 4 else 0.15):  # 0/0 needs several zeros at once
@@ -59,6 +60,8 @@ def _inside(value: Fraction, domain: Domain) -> Fraction | None:
     """Return the value, or one made of it that lies in the domain, or None."""
     if value in domain:
         return value
+    if domain.integer:
+        return None
     if domain.low is not None and domain.high is not None:
         share = abs(value) / (1 + abs(value))
         value = domain.low + share * (domain.high - domain.low)
@@ -70,8 +73,14 @@ def _inside(value: Fraction, domain: Domain) -> Fraction | None:
 
 
 def middle(domain: Domain) -> Fraction:
-    """Return some point of a domain."""
+    """Return some point of a domain; of integers the one nearest to its lower end."""
     low, high = domain.low, domain.high
+    if domain.integer:
+        if low is not None:
+            first = Fraction(ceil(low))
+            return first if first in domain else first + 1
+        last = Fraction(floor(high)) if high is not None else Fraction(1)
+        return last if last in domain else last - 1
     if low is not None and high is not None:
         return low if low == high else (low + high) / 2
     if low is not None:
