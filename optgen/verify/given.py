@@ -39,6 +39,18 @@ class Given:
     domains: Mapping[str, Domain]
 
 
+_LARGEST = 2**1023
+"""Larger numbers are no hyperparameter of any kernel, and would keep the decider busy for ever."""
+
+
+def _too_large(item: _Item) -> UsageError:
+    return UsageError(
+        "a number is larger or smaller than a hyperparameter can be",
+        where=item.text,
+        fix="use numbers between about 1e-308 and 1e308",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     text: str
@@ -160,8 +172,11 @@ class _Reader:
             return self._expression(part, side, item, path)
 
         match tree:
-            case ast.Constant(value=int() | float()) if not isinstance(tree.value, bool):
-                text = ast.get_source_segment(item.source, tree) or str(tree.value)
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                text = ast.get_source_segment(item.source, tree) or str(number)
+                digits = set(text.lower().split("e")[0]) & set("123456789")
+                if abs(number) >= _LARGEST or (digits and not number):
+                    raise _too_large(item)
                 return sympy.Rational(text.replace("_", ""))
             case ast.Name(id=name):
                 other = "right" if side == "left" else "left"
@@ -185,8 +200,13 @@ class _Reader:
                 return read(left) / read(right)
             case ast.BinOp(left, ast.Pow(), right):
                 exponent = read(right)
+                base = read(left)
                 if exponent.is_Integer and abs(exponent) <= 16:
-                    return read(left) ** exponent
+                    if base.is_Rational and abs(base) not in (0, 1):
+                        bits = max(abs(int(base.p)), int(base.q)).bit_length()
+                        if bits * abs(int(exponent)) > _LARGEST.bit_length():
+                            raise _too_large(item)
+                    return base**exponent
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
                 least, most = _ARITY[name]
                 if least <= len(args) <= most:

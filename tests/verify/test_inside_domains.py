@@ -8,6 +8,7 @@ import pytest
 import sympy
 
 from optgen.domains import Domain
+from optgen.errors import UsageError
 from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
 from optgen.symbols import Abs, Max, Min, Piecewise, beta1, beta2, exp_avg, grad, lr, param, symbol
 from optgen.verify import Proved, Refuted, compare, decide
@@ -86,3 +87,9 @@ def test_the_middle_of_a_domain_lies_in_it(text, point):
     domain = Domain.parse(text)
     assert middle(domain) == point
     assert point in domain
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e-100000000", "(((10**16)**16)**16)**16", "9" * 400])
+def test_a_number_that_no_hyperparameter_can_be_is_refused_at_once(number):
+    with pytest.raises(UsageError, match="larger or smaller than a hyperparameter can be"):
+        compare(with_momentum(beta2), with_momentum(beta2), given=(f"lr={number}",))
