@@ -177,6 +177,8 @@ class _Reader:
                 digits = set(text.lower().split("e")[0]) & set("123456789")
                 if abs(number) >= _LARGEST or (digits and not number):
                     raise _too_large(item)
+                if isinstance(number, int):  # 0x10 is one too
+                    return sympy.Integer(number)
                 return sympy.Rational(text.replace("_", ""))
             case ast.Name(id=name):
                 other = "right" if side == "left" else "left"

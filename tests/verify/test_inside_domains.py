@@ -93,3 +93,9 @@ def test_the_middle_of_a_domain_lies_in_it(text, point):
 def test_a_number_that_no_hyperparameter_can_be_is_refused_at_once(number):
     with pytest.raises(UsageError, match="larger or smaller than a hyperparameter can be"):
         compare(with_momentum(beta2), with_momentum(beta2), given=(f"lr={number}",))
+
+
+@pytest.mark.parametrize("number", ["0x10", "1_6", "16.0", "1.6e1", "0b10000"])
+def test_every_spelling_of_a_number_is_read(number):
+    rule = with_momentum(beta2)
+    assert compare(rule, rule, given=(f"left.lr={number}", "right.lr=16")).verdict == "equal"
