@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import pytest
@@ -123,10 +124,10 @@ class NoValue(Exception):
 def signum(value: mpmath.mpf) -> int:
     if value != 0 and abs(value) < TINY:
         raise NoValue
-    return (value > 0) - (value < 0)
+    return int(value > 0) - int(value < 0)
 
 
-def holds(condition: object, point: Mapping[sympy.Symbol, mpmath.mpf]) -> bool:
+def holds(condition: Any, point: Mapping[sympy.Symbol, mpmath.mpf]) -> bool:
     if isinstance(condition, sympy.logic.boolalg.BooleanAtom):
         return bool(condition)
     if isinstance(condition, sympy.And | sympy.Or):
