@@ -189,7 +189,7 @@ class _Comparer:
                 )
             reason = rest.reason
         self._reasons.append(reason)
-        where = dict(later if not isinstance(start, Failure) else known)
+        where = dict(later)  # before the first step no state is free
         for a, b in matching.items():  # a state outside what is declared is no state to differ at
             declared = (self._left.spec, a), (self._right.spec, b)
             where[names[a]] = _both(*(_declared(spec, state) for spec, state in declared))

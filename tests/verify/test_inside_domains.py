@@ -99,3 +99,22 @@ def test_a_number_that_no_hyperparameter_can_be_is_refused_at_once(number):
 def test_every_spelling_of_a_number_is_read(number):
     rule = with_momentum(beta2)
     assert compare(rule, rule, given=(f"left.lr={number}", "right.lr=16")).verdict == "equal"
+
+
+def test_before_the_first_step_no_state_is_free():
+    """The roots are nested, so nothing is proved; at step 1 the state is 0 and not any number."""
+
+    def rule(moving: sympy.Expr, factor: sympy.Expr) -> OptimizerSpec:
+        stepped = param - lr * exp_avg * factor
+        return OptimizerSpec(
+            name="rule",
+            summary="A rule with a root.",
+            hyperparameters=(LR, BETA1),
+            state=(StateBuffer(exp_avg),),
+            rule=(Set(exp_avg, moving), Set(param, stepped)),
+        )
+
+    moving = beta1 * exp_avg + grad
+    first = Piecewise((grad, sympy.Eq(symbol("step"), 1)), (moving, True))
+    left = rule(first, sympy.sqrt(3 + 2 * sympy.sqrt(2)))
+    assert compare(left, rule(moving, 1 + sympy.sqrt(2))).verdict != "different"
