@@ -27,8 +27,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ir": ("ir", "stages", "lower", "validate", "passes"),
     "backends": ("backends", "render"),
     "runtime": ("runtime", "kernels", "torch", "jax"),
+    "checker": ("checker",),
     "verify": ("verify",),
+    "relations": ("relations",),
+    "sheet": ("sheet",),
     "executor": ("crosscheck.ptx",),
+    "translation": ("translation",),
     "crosscheck": ("crosscheck",),
     "pipeline": (
         *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
@@ -46,8 +50,17 @@ BELOW: dict[str, tuple[str, ...]] = {
     "backends": ("base", "spec", "notation", "ir"),
     "runtime": ("base",),
     "verify": ("base", "spec", "notation", "ir"),
+    "checker": (),
+    "relations": ("base", "spec", "notation", "verify"),
+    "sheet": ("base", "spec", "notation", "ir", "verify", "relations"),
     "executor": ("base",),
-    "crosscheck": ("base", "spec", "notation", "ir", "backends", "runtime", "verify", "executor"),
+    "translation": (
+        *("base", "spec", "notation", "ir", "backends", "runtime", "verify", "executor"),
+    ),
+    "crosscheck": (
+        *("base", "spec", "notation", "ir", "backends", "runtime", "verify", "executor"),
+        "translation",
+    ),
     "pipeline": tuple(layer for layer in LAYERS if layer not in ("pipeline", "cli")),
     "cli": tuple(layer for layer in LAYERS if layer != "cli"),
 }
