@@ -25,6 +25,24 @@ def test_the_corpus_speaks_of_the_seed_document() -> None:
     assert sum(claim.source.startswith("the seed document") for claim in CLAIMS) >= 9
 
 
+def test_every_claim_says_where_it_comes_from() -> None:
+    assert len(CLAIMS) >= 90
+    assert not [c.name for c in CLAIMS if not c.source.startswith(("https://", "the seed"))]
+    assert not [c.name for c in CLAIMS if not c.note]
+
+
+def test_no_claim_stands_twice() -> None:
+    asked = [(c.left.name, c.right.name, c.given, str(c.witness)) for c in CLAIMS]
+    assert len(asked) == len(set(asked))
+
+
+def test_the_corpus_is_balanced() -> None:
+    """A checker that gives one answer to everything must fail a third of it."""
+    found = [c.verdict for c in CLAIMS]
+    for verdict in ("equal", "different"):
+        assert found.count(verdict) >= len(found) // 3
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text, encoding="utf-8")
