@@ -27,7 +27,9 @@ def test_the_corpus_speaks_of_the_seed_document() -> None:
 
 def test_every_claim_says_where_it_comes_from() -> None:
     assert len(CLAIMS) >= 90
-    assert not [c.name for c in CLAIMS if not c.source.startswith(("https://", "the seed"))]
+    assert not [
+        c.name for c in CLAIMS if "https://" not in c.source and "the seed document" not in c.source
+    ]
     assert not [c.name for c in CLAIMS if not c.note]
 
 
