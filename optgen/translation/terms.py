@@ -15,8 +15,12 @@ from typing import Literal as OneOf
 
 TermType = OneOf["float16", "bfloat16", "float32", "float64", "mask"]
 
-Rounding = OneOf["", "nearest", "approx", "down", "up", "zero"]
-"""How a result is rounded; empty where nothing is."""
+Rounding = OneOf["", "nearest", "fusible", "approx", "down", "up", "zero"]
+"""How a result is rounded; empty where nothing is.
+
+`"fusible"` is to nearest unless a later compiler fuses it with its neighbour: PTX's
+`mul.f32` and `add.f32` without a rounding of their own.
+"""
 
 COMMUTING = frozenset(("add", "mul", "and", "or", "eq", "ne"))
 """Operations whose operands have no order."""
@@ -71,6 +75,10 @@ class Terms:
             self._known[key] = found
             self._order[id(found)] = len(self._order)
         return found
+
+    def position(self, term: Term) -> int:
+        """Return when a term was built: terms built earlier have smaller numbers."""
+        return self._order[id(term)]
 
     def element(self, array: str, type_: TermType) -> Term:
         """Return the value that an array has at the output's own index, before the step."""
