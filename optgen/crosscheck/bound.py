@@ -94,24 +94,13 @@ def bound_step(
         step: Number of the update.
     """
     with mpmath.workdps(DIGITS):
-        zero = mpmath.mpf(0)
-
-        def exact(value: float) -> Ball:
-            finite = math.isfinite(value)  # from infinity and NaN nothing follows
-            return Ball(mpmath.mpf(float(value)), zero) if finite else Ball(zero, _INF)
-
         numel = len(values["param"])  # type: ignore[arg-type]
-        host = {"step": exact(step), "numel": exact(numel)}
-        host |= {name: exact(v) for name, v in hyperparameters.items()}
-        host |= {s.name: exact(values[s.name]) for s in kernel.scalar_states}  # type: ignore[arg-type]
-        in_double = _Rounding.of(DType.FLOAT64)
-        for assign in kernel.host:
-            host[assign.target] = _evaluate(assign.value, host, in_double)
+        states = {s.name: values[s.name] for s in kernel.scalar_states}
+        scalars, left = bound_host(kernel, hyperparameters, states, step, numel)  # type: ignore[arg-type]
         rounding = _Rounding.of(kernel.arithmetic)
-        scalars = {n: rounding.round(host[n].value, host[n].error) for n in kernel.scalars}
         buffers = {b.name: values[b.name] for b in kernel.buffers}
         rows: list[dict[str, Ball]] = [
-            scalars | {name: exact(column[i]) for name, column in buffers.items()}  # type: ignore[index]
+            scalars | {name: _exact(column[i]) for name, column in buffers.items()}  # type: ignore[index]
             for i in range(numel)
         ]
         for stage in kernel.stages:
@@ -131,13 +120,51 @@ def bound_step(
         result: dict[str, list[Ball] | Ball] = {
             b.name: [row[b.name] for row in rows] for b in kernel.buffers
         }
-        return result | {s.name: host[s.name] for s in kernel.scalar_states}
+        return result | left
+
+
+def bound_host(
+    kernel: Kernel,
+    hyperparameters: Mapping[str, float],
+    scalar_states: Mapping[str, float],
+    step: int,
+    numel: int,
+) -> tuple[dict[str, Ball], dict[str, Ball]]:
+    """Return the host values that stages read, rounded to their type, and the scalar states.
+
+    Args:
+        kernel: The lowered rule.
+        hyperparameters: One float each; exact.
+        scalar_states: Scalar states before the step; exact.
+        step: Number of the update.
+        numel: Elements of the tensor.
+    """
+    with mpmath.workdps(DIGITS):
+        host = {"step": _exact(step), "numel": _exact(numel)}
+        host |= {name: _exact(v) for name, v in (*hyperparameters.items(), *scalar_states.items())}
+        in_double, rounding = _Rounding.of(DType.FLOAT64), _Rounding.of(kernel.arithmetic)
+        for assign in kernel.host:
+            host[assign.target] = _evaluate(assign.value, host, in_double)
+        rounded = {n: rounding.round(host[n].value, host[n].error) for n in kernel.scalars}
+        return rounded, {s.name: host[s.name] for s in kernel.scalar_states}
+
+
+def _exact(value: float) -> Ball:
+    """Return a given number; from infinity and NaN nothing follows."""
+    zero = mpmath.mpf(0)
+    finite = math.isfinite(value)
+    return Ball(mpmath.mpf(float(value)), zero) if finite else Ball(zero, _INF)
+
+
+def sum_depth(terms: int) -> int:
+    """Return how many additions a term of a sum of this many passes at most."""
+    chunks = max(1, -(-terms // CHUNK))
+    return CHUNK // LANES - 1 + (LANES.bit_length() - 1) + (chunks - 1).bit_length()
 
 
 def _sum(terms: Sequence[Ball], rounding: _Rounding) -> Ball:
     """Return a sum in the fixed tree: no term passes more additions than the tree is deep."""
-    chunks = max(1, -(-len(terms) // CHUNK))
-    depth = CHUNK // LANES - 1 + (LANES.bit_length() - 1) + (chunks - 1).bit_length()
+    depth = sum_depth(len(terms))
     gamma = depth * rounding.unit / (1 - depth * rounding.unit)
     carried = mpmath.fsum(t.error for t in terms)
     size = mpmath.fsum(abs(t.value) for t in terms) + carried
