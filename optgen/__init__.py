@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from optgen.spec import Reference as Reference
     from optgen.spec import Set as Set
     from optgen.spec import StateBuffer as StateBuffer
+    from optgen.sheet import property_sheet as property_sheet
     from optgen.verify import compare as compare
 
     __version__: str
@@ -35,6 +36,7 @@ _HOMES = {
     "compare": "optgen.verify",
     "load_kernel": "optgen.runtime.load",
     "load_spec": "optgen.configuration",
+    "property_sheet": "optgen.sheet",
 }
 """The module that defines each public name."""
 
@@ -50,6 +52,7 @@ __all__ = [
     "compare",
     "load_kernel",
     "load_spec",
+    "property_sheet",
 ]
 
 

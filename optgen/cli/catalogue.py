@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from optgen.cli import options, output
+from optgen.cli.sheet import show_sheet
 from optgen.configuration import find_spec, open_catalogue, spec_folders, unread_hint
 
 if TYPE_CHECKING:
@@ -44,9 +45,16 @@ def list_rules(specs: tuple[Path, ...], as_json: bool) -> None:
 @click.option(
     "--as",
     "notation",
-    type=click.Choice(["text", "latex", "algorithm", "json"]),
+    type=click.Choice(["text", "latex", "algorithm", "json", "sheet"]),
     default="text",
-    help="The notation: plain text (the default), aligned LaTeX, a LaTeX algorithm box, or JSON.",
+    help="The notation: plain text (the default), aligned LaTeX, a LaTeX algorithm box, or JSON; "
+    "'sheet' derives and proves the rule's properties.",
+)
+@click.option(
+    "--png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --as sheet: also draw the stability region into FILE.",
 )
 @click.option("--variants", is_flag=True, help="The rules of the same family, and their choices.")
 @click.option("--against", metavar="OTHER", help="How the rule differs, line by line, from OTHER.")
@@ -55,6 +63,7 @@ def list_rules(specs: tuple[Path, ...], as_json: bool) -> None:
 def show(
     name: str,
     notation: str,
+    png: Path | None,
     variants: bool,
     against: str | None,
     specs: tuple[Path, ...],
@@ -65,6 +74,8 @@ def show(
         raise click.UsageError("--variants and --against exclude each other")
     if notation != "text" and (variants or against is not None):
         raise click.UsageError("--as does not go with --variants or --against")
+    if png is not None and notation != "sheet":
+        raise click.UsageError("--png goes with --as sheet")
     folders = spec_folders(specs)
     catalogue = open_catalogue(folders)
     spec = find_spec(catalogue, name, folders)
@@ -72,6 +83,8 @@ def show(
         _show_difference(spec, find_spec(catalogue, against, folders), as_json)
     elif variants:
         _show_variants(spec, catalogue, as_json)
+    elif notation == "sheet":
+        show_sheet(spec, catalogue, png, as_json)
     else:
         _show_rule(spec, notation, as_json)
 
