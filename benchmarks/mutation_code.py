@@ -1,0 +1,510 @@
+"""Mutation gate, code: does a build notice a slip in the compiler itself?
+
+    python benchmarks/mutation_code.py [--kind KIND ...] [--limit N] [--write]
+
+Four kinds of single-site mutants: of lowering and its passes (`optgen/lower.py`,
+`stages.py`, `passes/`), of the backends that print code, of the templates, and of the
+generated kernels themselves. Each mutant builds some rules, NumPy and CUDA, with the
+checks that every build makes. What becomes of it:
+
+* refused: an error, an invalid kernel, or no end within the limit;
+* caught: a check of the build fails (algebra, run, compile, proof);
+* no effect: the kernels come out the same, character by character;
+* comments: they differ in comments, docstrings or blank lines only;
+* caught by tests: the build passes, the tests of kernels on a copy with the mutant do not;
+* not noticed: none of these. Each is listed; the command exits with 1 if there is one
+  that `EXPLAINED` does not hold with a reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import json
+import multiprocessing
+import os
+import platform
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results"
+PASSES = ("lower.py", "stages.py", "passes/powers.py", "passes/hoist.py")
+BACKENDS = tuple(
+    f"backends/{n}.py"
+    for n in ("numpy", "ufuncs", "scalars", "layout", "cuda", "abi", "intrinsics")
+)
+KINDS = ("passes", "backends", "templates", "kernels")
+RULES = ("adamw", "amsgrad", "lion", "nadam", "rmsprop:centered", "lamb")
+"""Rules whose kernels are mutated; other mutants build those whose kernels they change."""
+
+DTYPES = ("float32", "float64")
+MOST_BUILT = 3
+LIMIT = 120.0
+TESTS = ("tests/kernels", "tests/test_lower.py", "tests/test_validate.py", "tests/passes")
+
+EXPLAINED: dict[str, str] = {}
+"""Mutants that nothing notices and that change nothing a user could see, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A changed file.
+
+    Attributes:
+        kind: One of `KINDS`.
+        file: The file, relative to the repository; for kernels the generated file.
+        line: Where it was changed.
+        change: What was changed.
+        text: The changed file.
+    """
+
+    kind: str
+    file: str
+    line: int
+    change: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a mutant, and the words with which it was noticed."""
+
+    kind: str
+    file: str
+    line: int
+    change: str
+    fate: str
+    detail: str
+
+
+# --- mutants -----------------------------------------------------------------
+
+
+_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
+    ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.RShift: ast.LShift,
+}  # fmt: skip
+
+
+def python_mutants(file: Path, kind: str) -> Iterator[Mutant]:
+    """Yield a module with one operator, constant, condition, argument or statement changed."""
+    source = file.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    documented = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    count = sum(1 for _ in ast.walk(tree))
+    for index in range(count):
+        for number in range(3):
+            changed = copy.deepcopy(tree)
+            node = list(ast.walk(changed))[index]
+            original = list(ast.walk(tree))[index]
+            if id(original) in documented:
+                break
+            words = _change(node, number)
+            if words is None:
+                break
+            if not words:
+                continue
+            text = ast.unparse(ast.fix_missing_locations(changed))
+            name = file.relative_to(ROOT).as_posix()
+            yield Mutant(kind, name, getattr(original, "lineno", 0), words, text)
+
+
+def _change(node: ast.AST, number: int) -> str | None:
+    """Make the `number`th change of a node; say which, "" if there is none, None at the end."""
+    match node:
+        case ast.Compare(ops=[op, *rest]) if number == 0 and type(op) in _SWAPS:
+            node.ops = [_SWAPS[type(op)](), *rest]  # type: ignore[list-item]
+            return f"{type(op).__name__} becomes {type(node.ops[0]).__name__}"
+        case ast.BoolOp(op=op) | ast.BinOp(op=op) if number == 0 and type(op) in _SWAPS:
+            node.op = _SWAPS[type(op)]()  # type: ignore[assignment]
+            return f"{type(op).__name__} becomes {type(node.op).__name__}"
+        case ast.UnaryOp(op=ast.Not()) if number == 0:
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+            return "a not is dropped"
+        case ast.Constant(value=bool(value)) if number == 0:
+            node.value = not value
+            return f"{value} becomes {not value}"
+        case ast.Constant(value=int(value)) if number < 2 and not isinstance(value, bool):
+            node.value = value + (1 if number == 0 else -1)
+            return f"{value} becomes {node.value}"
+        case ast.Constant(value=str(value)) if number == 0 and value.strip():
+            node.value = value[:-1] if len(value) > 1 else ""
+            return f"{value!r} loses its end"
+        case ast.Call(args=[first, second, *rest]) if number == 0:
+            node.args = [second, first, *rest]
+            return "the first two arguments are swapped"
+        case ast.If() if number < 2:
+            node.test = ast.Constant(value=number == 0)
+            return f"a condition is {'always' if number == 0 else 'never'} true"
+        case ast.IfExp() if number < 2:
+            node.test = ast.Constant(value=number == 0)
+            return f"a choice is {'always' if number == 0 else 'never'} true"
+        case ast.AugAssign() | ast.Assign() | ast.Expr() if number == 0:
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                return None
+            if isinstance(node, ast.AugAssign):
+                node.value = ast.parse(f"type({ast.unparse(node.target)})()", mode="eval").body
+                return "an augmented assignment adds nothing"
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                node.value = ast.Constant(value=None)
+                return "a call is left out"
+            return ""
+    return None
+
+
+_TOKENS = re.compile(
+    r"\d+\.\d+|\d+|<=|>=|==|!=|\+\+|--|&&|\|\||<<|>>|[-+*/<>&|?]|__\w+|\b[a-z_][a-z_0-9]*\b"
+)
+_OPERATORS = {
+    "+": "-", "-": "+", "*": "+", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">",
+    "==": "!=", "!=": "==", "&&": "||", "||": "&&", "<<": ">>", ">>": "<<", "&": "|", "|": "&",
+}  # fmt: skip
+
+
+def text_mutants(path: str, source: str, kind: str) -> Iterator[Mutant]:
+    """Yield a text with a line left out or doubled, or one operator, number or name changed."""
+    lines = source.splitlines(keepends=True)
+    names = sorted({w for w in re.findall(r"\b[a-z_][a-z_0-9]{2,}\b", source)})
+    rng = random.Random(path)
+    for i, line in enumerate(lines):
+        if not line.strip() or line.strip().startswith(("//", "#", "*", "/*", '"""')):
+            continue
+        before, after = lines[:i], lines[i + 1 :]
+        yield Mutant(kind, path, i + 1, f"without {line.strip()}", "".join([*before, *after]))
+        doubled = "".join([*before, line, line, *after])
+        yield Mutant(kind, path, i + 1, f"twice {line.strip()}", doubled)
+        code = line.split("//")[0]
+        for match in _TOKENS.finditer(code):
+            token = match.group()
+            if token in _OPERATORS:
+                new = _OPERATORS[token]
+            elif token.isdigit():
+                new = str(int(token) + 1)
+            elif token.startswith("__f") and "add" in token:
+                new = token.replace("add", "sub")
+            elif token.startswith("__f") and "mul" in token:
+                new = token.replace("mul", "add")
+            elif token in names and len(names) > 1:
+                new = rng.choice([n for n in names if n != token])
+            else:
+                continue
+            changed = line[: match.start()] + new + line[match.end() :]
+            text = "".join([*before, changed, *after])
+            yield Mutant(kind, path, i + 1, f"{token} becomes {new} in {line.strip()}", text)
+
+
+def all_mutants(kinds: tuple[str, ...], limit: int, seed: int) -> list[Mutant]:
+    """Return the mutants of every kind, at most `limit` of each, drawn by a seed."""
+    found: list[Mutant] = []
+    for kind in kinds:
+        several = {m.text: m for m in _mutants(kind)}  # the same text is the same mutant
+        every = list(several.values())
+        if len(every) > limit:
+            every = random.Random(f"{seed} {kind}").sample(every, limit)
+        found += every
+    return found
+
+
+def _mutants(kind: str) -> Iterator[Mutant]:
+    if kind in ("passes", "backends"):
+        for name in PASSES if kind == "passes" else BACKENDS:
+            yield from python_mutants(ROOT / "optgen" / name, kind)
+    elif kind == "templates":
+        for file in sorted((ROOT / "templates").rglob("*.jinja")):
+            name = file.relative_to(ROOT).as_posix()
+            yield from text_mutants(name, file.read_text(encoding="utf-8"), kind)
+    else:
+        for rule in RULES:
+            stem = rule.replace(":", "_")
+            for path in (f"generated/numpy/{stem}.py", f"generated/cuda/{stem}.cu"):
+                yield from text_mutants(path, (ROOT / path).read_text(encoding="utf-8"), kind)
+
+
+# --- judging one, in a process of its own --------------------------------------
+
+
+def build(mutant: Mutant | None) -> dict[str, Any]:
+    """Build the rules with a mutant in place; runs in a child that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        if mutant is not None:
+            _put_in_place(mutant, Path(folder))
+        from optgen.loader import load_catalogue
+        from optgen.rule_build import build_rule
+
+        catalogue = load_catalogue()
+        if mutant is not None and mutant.kind == "kernels":
+            _print_instead(mutant)
+            stem = Path(mutant.file).stem
+            changed = [rule for rule in RULES if rule.replace(":", "_") == stem]
+            texts = {}
+        else:
+            found = {name: _files(catalogue[name]) for name in catalogue}
+            texts = {path: text for files in found.values() for path, text in files.items()}
+            changed = [
+                name
+                for name in sorted(found, key=lambda name: (name not in RULES, name))
+                if any(CLEAN.get(path) != text for path, text in found[name].items())
+            ]
+        failures: list[str] = []
+        for rule in changed[:MOST_BUILT] if CLEAN else RULES:
+            built = build_rule(catalogue[rule], ("numpy", "cuda"), DTYPES, ("sm_90",))
+            failures += [f"{r.target}: {f}" for r in built.rows for f in r.failures]
+            failures += [f"{r.target}: {r.algebra}" for r in built.rows if r.algebra != "equal"]
+            if failures:
+                break
+        return {"texts": texts, "failures": failures}
+
+
+def _files(spec: Any) -> dict[str, str]:
+    from optgen.backends import BACKENDS as PRINTERS
+    from optgen.backends.base import Heading
+    from optgen.ir import DType
+    from optgen.lower import lower
+    from optgen.passes import run_passes
+
+    kernels = tuple(run_passes(lower(spec, DType(dtype))) for dtype in DTYPES)
+    heading = Heading.of(spec)
+    return {f.path: f.text for t in ("numpy", "cuda") for f in PRINTERS[t].render(heading, kernels)}
+
+
+def _put_in_place(mutant: Mutant, folder: Path) -> None:
+    """Make this process import, or render, the changed file."""
+    if mutant.kind in ("passes", "backends"):
+        module = mutant.file.removesuffix(".py").replace("/", ".")
+        sys.meta_path.insert(0, _Importer(module, mutant.text, str(ROOT / mutant.file)))
+    elif mutant.kind == "templates":
+        from optgen import paths
+
+        changed = folder / "templates"
+        shutil.copytree(paths.TEMPLATES, changed)
+        (changed / Path(mutant.file).relative_to("templates")).write_text(
+            mutant.text, encoding="utf-8"
+        )
+        paths.TEMPLATES = changed
+
+
+class _Importer:
+    """Finds one module and gives it another text."""
+
+    def __init__(self, name: str, text: str, origin: str) -> None:
+        self._name, self._text, self._origin = name, text, origin
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        from importlib.machinery import ModuleSpec
+
+        if name != self._name:
+            return None
+        return ModuleSpec(name, self, origin=self._origin)
+
+    def create_module(self, spec: object) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        exec(compile(self._text, self._origin, "exec"), module.__dict__)
+
+
+def _print_instead(mutant: Mutant) -> None:
+    """Make the backend of a generated file print the changed text."""
+    from optgen.backends import BACKENDS as PRINTERS
+    from optgen.backends.base import SourceFile
+
+    target = Path(mutant.file).parent.name
+    path = f"{target}/{Path(mutant.file).name}"
+    printer = PRINTERS[target]
+
+    class Changed:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(printer, name)
+
+        def render(self, heading: Any, kernels: Any) -> Any:
+            files = printer.render(heading, kernels)
+            return tuple(SourceFile(path, mutant.text) if f.path == path else f for f in files)
+
+    PRINTERS[target] = Changed()  # type: ignore[index]
+
+
+CLEAN: dict[str, str] = {}
+
+
+def in_a_child(task: Callable[[], Any]) -> tuple[str, Any]:
+    """Run a task in a forked process; return how it ended and what it gave."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            sender.send(("done", task()))
+        except BaseException as error:
+            sender.send(("error", f"{type(error).__name__}: {str(error)[:200]}"))
+
+    child = context.Process(target=run)
+    child.start()
+    sender.close()
+    try:
+        if not receiver.poll(LIMIT):
+            return "hangs", f"no end within {LIMIT:.0f} s"
+        return receiver.recv()  # type: ignore[no-any-return]
+    except EOFError:
+        return "error", f"the process ended with {child.exitcode}"
+    finally:
+        child.kill()
+        child.join()
+
+
+def judge(mutant: Mutant) -> Outcome:
+    """Say what becomes of a mutant."""
+
+    def outcome(fate: str, detail: str = "") -> Outcome:
+        where = (mutant.kind, mutant.file, mutant.line, mutant.change)
+        return Outcome(*where, fate, detail[:300])
+
+    ended, result = in_a_child(lambda: build(mutant))
+    if ended != "done":
+        return outcome("refused", result)
+    if result["failures"]:
+        return outcome("caught", result["failures"][0])
+    texts = result["texts"]
+    if mutant.kind == "kernels":
+        path = mutant.file.removeprefix("generated/")
+        if _code(path, mutant.text) == _code(path, (ROOT / mutant.file).read_text("utf-8")):
+            return outcome("comments")
+    elif texts == CLEAN:
+        return outcome("no effect")
+    elif all(_code(p, texts.get(p, "")) == _code(p, t) for p, t in CLEAN.items()):
+        return outcome("comments")
+    said = tested(mutant)
+    if said:
+        return outcome("caught by tests", said)
+    return outcome("not noticed")
+
+
+def _code(path: str, text: str) -> str:
+    """Return a file without comments, docstrings and layout."""
+    if path.endswith(".py"):
+        try:
+            return ast.dump(_without_docstrings(ast.parse(text)))
+        except SyntaxError:
+            return text
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        match getattr(node, "body", None):
+            case [ast.Expr(value=ast.Constant() as docstring), *_]:
+                docstring.value = ""
+    return tree
+
+
+def tested(mutant: Mutant) -> str:
+    """Run the tests of kernels on a copy with the mutant; return the first failure, or nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder)
+        for name in ("optgen", "specs", "templates", "tests", "generated", "examples"):
+            ignored = shutil.ignore_patterns("__pycache__", ".build")
+            shutil.copytree(ROOT / name, copied / name, ignore=ignored)
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, copied)
+        (copied / mutant.file).write_text(mutant.text, encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        run = lambda *words: subprocess.run(  # noqa: E731
+            [sys.executable, *words],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        if mutant.kind != "kernels":
+            code = "from optgen.cli import main; main()"
+            built = run("-c", code, "build", "--jobs", "1", "--arch", "sm_90")
+            if built.returncode:
+                return f"build: {(built.stderr or built.stdout).strip()[-200:]}"
+        found = run("-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS)
+        if found.returncode == 0:
+            return ""
+        lines = [x for x in found.stdout.splitlines() if x.startswith(("FAILED", "ERROR", "E  "))]
+        return lines[-1] if lines else found.stdout.strip()[-200:]
+
+
+# --- the command ----------------------------------------------------------------
+
+
+def machine() -> str:
+    """Return the processor's model, without the host's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "")
+
+
+def main() -> int:
+    """Judge the mutants; print a table, and write it if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", nargs="*", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--limit", type=int, default=150, help="mutants per kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    parser.add_argument("--write", action="store_true", help="write results/mutation_code.json")
+    asked = parser.parse_args()
+    started = time.perf_counter()
+    ended, result = in_a_child(lambda: build(None))
+    if ended != "done" or result["failures"]:
+        print("the clean tree does not build:", result)
+        return 2
+    CLEAN.update(result["texts"])
+    chosen = all_mutants(tuple(asked.kind), asked.limit, asked.seed)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        outcomes = list(pool.map(judge, chosen))
+    fates = ("refused", "caught", "no effect", "comments", "caught by tests", "not noticed")
+    print(f"{'kind':10} {'mutants':>8} " + " ".join(f"{f:>16}" for f in fates))
+    rows = []
+    for kind in asked.kind:
+        counts = Counter(o.fate for o in outcomes if o.kind == kind)
+        rows.append({"kind": kind, "mutants": counts.total(), **{f: counts[f] for f in fates}})
+        print(f"{kind:10} {counts.total():8} " + " ".join(f"{counts[f]:16}" for f in fates))
+    unnoticed = [o for o in outcomes if o.fate == "not noticed"]
+    unexplained = [o for o in unnoticed if f"{o.file}: {o.change}" not in EXPLAINED]
+    for o in unnoticed:
+        words = EXPLAINED.get(f"{o.file}: {o.change}", "NOT EXPLAINED")
+        print(f"not noticed: {o.file}:{o.line}: {o.change}: {words}")
+    seconds = time.perf_counter() - started
+    print(f"{len(outcomes)} mutants, {seconds:.0f} s")
+    if asked.write:
+        document = {
+            "command": f"python benchmarks/mutation_code.py --limit {asked.limit} "
+            f"--seed {asked.seed} --write",
+            "date": date.today().isoformat(),
+            "machine": machine(),
+            "python": platform.python_version(),
+            "seconds": round(seconds),
+            "kinds": rows,
+            "outcomes": [asdict(o) for o in outcomes],
+        }
+        path = RESULTS / "mutation_code.json"
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
