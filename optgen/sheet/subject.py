@@ -9,10 +9,14 @@ from functools import cached_property
 
 import sympy
 
+from optgen.arithmetic import arrange
 from optgen.domains import STEP, Domain
+from optgen.errors import SpecError
 from optgen.loader import Catalogue
-from optgen.spec import OptimizerSpec
-from optgen.symbols import param
+from optgen.notation.text import expression
+from optgen.order import Order
+from optgen.roles import Role
+from optgen.spec import Assignment, OptimizerSpec
 from optgen.verify.deadline import Deadline
 from optgen.verify.decision import decide_trees
 from optgen.verify.proof import Failure, prove_signs
@@ -61,7 +65,18 @@ class Subject:
     @cached_property
     def lines(self) -> tuple[tuple[str, sympy.Expr], ...]:
         """Name and value of each assignment, in terms of what a step starts from."""
-        return tuple(step_lines(self.spec))
+        return tuple(step_lines(self.spec.rule))
+
+    def text(self, value: sympy.Expr) -> str:
+        """Return an expression as rules are printed, or sympy's own text of it."""
+        own = Order.of(self.spec)
+        names = [n for n in sorted(str(s) for s in value.free_symbols) if n not in own.ranks]
+        ranks = {**own.ranks, **{n: len(own.ranks) + i for i, n in enumerate(names)}}
+        roles = {**dict.fromkeys(names, Role.HOST), **own.roles}
+        try:
+            return expression(arrange(value), Order(ranks, roles))
+        except SpecError:
+            return str(value)
 
     def covariant(
         self,
@@ -119,17 +134,17 @@ class Subject:
 
 
 def step_lines(
-    spec: OptimizerSpec, opaque: Mapping[str, sympy.Expr] | None = None
+    rule: Iterable[Assignment], opaque: Mapping[str, sympy.Expr] | None = None
 ) -> list[tuple[str, sympy.Expr]]:
     """Return each assignment's value in terms of what a step starts from.
 
     Args:
-        spec: The rule.
-        opaque: Lines whose value is replaced: the name as a reader sees it, and what stands for it.
+        rule: The assignments, in order.
+        opaque: Names whose value is replaced wherever it is set, and what stands for it.
     """
     latest: dict[sympy.Symbol, sympy.Expr] = {}
     found = []
-    for assignment in spec.rule:
+    for assignment in rule:
         value = assignment.value.xreplace(latest)
         value = (opaque or {}).get(assignment.name, value)
         latest[assignment.target] = value
@@ -138,11 +153,22 @@ def step_lines(
 
 
 def values_behind(
-    spec: OptimizerSpec, opaque: Mapping[str, sympy.Expr] | None = None
+    rule: Iterable[Assignment], opaque: Mapping[str, sympy.Expr] | None = None
 ) -> dict[str, sympy.Expr]:
-    """Return the parameter, the states and the intermediate values behind a step."""
-    plain = {"param": param, **{b.name: b.symbol for b in spec.state}}
-    return {**plain, **dict(step_lines(spec, opaque))}
+    """Return the last value of each name that a step sets, in terms of what it starts from."""
+    return dict(step_lines(rule, opaque))
+
+
+def neat(value: sympy.Expr) -> sympy.Expr:
+    """Return an expression in factors, those such as x - 1 written -(1 - x)."""
+    factors = []
+    for factor in sympy.Mul.make_args(sympy.factor(sympy.together(value))):
+        base, exponent = factor.as_base_exp()
+        if base.is_Add and exponent.is_Integer and base.as_coeff_Add()[0] < 0:
+            factors += [sympy.Integer(-1) ** exponent, (-base) ** exponent]
+        else:
+            factors.append(factor)
+    return sympy.Mul(*factors)
 
 
 def unused(spec: OptimizerSpec, name: str) -> str:
