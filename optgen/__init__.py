@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optgen.configuration import load_spec as load_spec
     from optgen.errors import OptgenError as OptgenError
+    from optgen.relations.relating import relate as relate
     from optgen.runtime.load import load_kernel as load_kernel
     from optgen.spec import Hyperparameter as Hyperparameter
     from optgen.spec import Let as Let
@@ -36,6 +37,7 @@ _HOMES = {
     "compare": "optgen.verify",
     "load_kernel": "optgen.runtime.load",
     "load_spec": "optgen.configuration",
+    "relate": "optgen.relations",
     "property_sheet": "optgen.sheet",
 }
 """The module that defines each public name."""

@@ -1,4 +1,4 @@
-"""The command line: `optgen list`, `show`, `compare`, `verify`, `build`, `new`, `doctor`.
+"""The command line: `optgen list`, `show`, `compare`, `relate`, `verify`, `build`, `new`, `doctor`.
 
 No module of this package imports sympy, jinja2 or rich before a command runs:
 `optgen --version`, `--help` and an up-to-date `optgen build` stay quick.
@@ -14,6 +14,7 @@ from optgen.cli.compare import compare
 from optgen.cli.doctor import doctor
 from optgen.cli.group import CommandGroup, print_version
 from optgen.cli.new import new
+from optgen.cli.relate import relate
 from optgen.cli.verify import verify
 
 
@@ -34,5 +35,5 @@ def main() -> None:
     """
 
 
-for _command in (list_rules, show, compare, verify, build, new, doctor):
+for _command in (list_rules, show, compare, relate, verify, build, new, doctor):
     main.add_command(_command)
