@@ -22,6 +22,10 @@ def show_sheet(spec: OptimizerSpec, catalogue: Catalogue, png: Path | None, as_j
     """
     from optgen.sheet import property_sheet
 
+    if png is not None:
+        from optgen.sheet.plot import draw_region
+
+        draw_region(spec, catalogue, png)
     with output.working(f"deriving the properties of {spec.name}"):
         sheet = property_sheet(spec, catalogue=catalogue)
     if as_json:

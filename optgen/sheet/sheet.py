@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optgen.loader import Catalogue, load_catalogue
-from optgen.sheet import fixed_points, limit, memory, scaling, special_cases, step_bound
+from optgen.sheet import fixed_points, limit, memory, scaling, special_cases, stability, step_bound
 from optgen.sheet import units as unit_inference
 from optgen.sheet.entry import SECTIONS, Entry, not_derived
 from optgen.sheet.subject import Subject
@@ -97,6 +97,7 @@ def property_sheet(
         ("limit", limit.entries),
         ("fixed_points", lambda s: fixed_points.entries(s, known)),
         ("step_bound", step_bound.entries),
+        ("stability", stability.entries),
         ("memory", memory.entries),
     )
     for key, derive in sections:
