@@ -64,18 +64,18 @@ def spectral_radius(region: Region, values: dict[str, np.ndarray[Any, Any]]) -> 
         region: The rule.
         values: An array for each name in the matrix, all of one shape.
     """
-    names = region.names
-    shape = values[names[0]].shape
-    entries = [
-        np.broadcast_to(
-            sympy.lambdify([symbol(n) for n in names], x, "numpy")(*(values[n] for n in names)),
-            shape,
-        )
-        for x in region.matrix
-    ]
+    shape = values[region.names[0]].shape
+    entries = [_on(x, values) for x in region.matrix]
     size = region.matrix.rows
     stacked = np.stack(entries, axis=-1).reshape(*shape, size, size)
     return np.abs(np.linalg.eigvals(stacked)).max(axis=-1)
+
+
+def _on(value: sympy.Expr, values: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """Return the values of an expression on a grid."""
+    names = list(values)
+    compute = sympy.lambdify([symbol(n) for n in names], value, "numpy")
+    return np.broadcast_to(compute(*values.values()), values[names[0]].shape)
 
 
 def _figure(subject: Subject, region: Region) -> Any:
@@ -114,7 +114,10 @@ def _figure(subject: Subject, region: Region) -> Any:
         return figure
     shown = np.minimum(radius, 2.0)
     filled = axes.contourf(gain, kept, shown, levels=np.linspace(0.0, 2.0, 21), cmap="RdYlBu_r")
-    axes.contour(gain, kept, radius, levels=[1.0], colors="black", linewidths=2.0)
+    for condition in region.conditions:
+        axes.contour(
+            gain, kept, _on(condition, values), levels=[0.0], colors="black", linewidths=2.0
+        )
     figure.colorbar(filled, ax=axes, label="largest absolute eigenvalue of a step (2 and more: 2)")
     axes.set_ylabel(share)
     return figure
@@ -133,7 +136,7 @@ def _reach(subject: Subject, region: Region, share: str | None) -> float:
     """Return a curvature a little beyond the last at which the rule converges, within reason."""
     chosen = {h.name: float(h.default) for h in subject.spec.hyperparameters}
     found = []
-    for kept in (0.0, 0.5, 0.9):
+    for kept in (0.0, 0.5, 0.8):
         point = {n: chosen.get(n, 1.0) for n in region.names}
         point |= {n: 1.0 for n in region.names if n == "lr"}
         if share is not None:

@@ -18,8 +18,8 @@ from optgen.order import Order
 from optgen.roles import Role
 from optgen.spec import Assignment, OptimizerSpec
 from optgen.verify.deadline import Deadline
-from optgen.verify.decision import decide_trees
-from optgen.verify.proof import Failure, prove_signs
+from optgen.verify.decision import decide_trees, refute_trees
+from optgen.verify.proof import Equation, Failure, prove_equal, prove_signs
 from optgen.verify.serialise import Tree, serialise
 from optgen.verify.sides import Side, rename
 from optgen.verify.verdicts import Proved, Refuted, Undecided, Verdict
@@ -99,17 +99,23 @@ class Subject:
             (moved.value(name), rename(after.get(name, ("name", name)), own))
             for name in self.outputs
         ]
+        names = [*self.outputs]
         query = rename(after.get("param", ("name", "param")), {"param": plain.query})
         if moved.query != query:
             pairs.append((moved.query, query))
+            names.append("query")
         definitions = {**moved.definitions, **plain.definitions}
         known = {**self.domains, **(domains or {})}
-        last: Verdict = Undecided("nothing is written")
+        # A proof is what is expected: it comes first, and a witness is sought where there is none.
+        equations = [Equation(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+        proof = prove_equal(equations, known, definitions, self.deadline)
+        if not isinstance(proof, Failure):
+            return Proved(proof)
         for left, right in pairs:
-            last = decide_trees(left, right, known, definitions, deadline=self.deadline)
-            if not isinstance(last, Proved):
-                return last
-        return last
+            found = refute_trees(left, right, known, definitions, deadline=self.deadline)
+            if found is not None:
+                return found
+        return Undecided(proof.reason)
 
     def equal(
         self, left: sympy.Expr, right: sympy.Expr, domains: Mapping[str, Domain] | None = None
