@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from optgen.backends.abi import BLOCK, Abi, chunks
 from optgen.crosscheck.inputs import Case
 from optgen.crosscheck.ptx import Buffer, Memory, Module, Stats, launch
-from optgen.ir import Kernel
+from optgen.ir import CHUNK, Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +82,45 @@ def run_ptx(
         partials = held["partials"].read().reshape(called.partials, -1)
         sums = {r.target: partials[i, :1] for i, r in enumerate(kernel.reductions)}
     return CudaRun(results, sums, tuple(stats))
+
+
+MANY_CHUNKS = (1, 2, 3, 255, 256, 257, 600, 1000)
+"""Numbers of chunk sums: fewer and more than a block has threads, and no power of two."""
+
+
+def finish_sums(
+    module: Module, kernel: Kernel, called: Abi, sums: NDArray[Any], scalars: Mapping[str, Any]
+) -> NDArray[Any]:
+    """Return what the launch that finishes sums makes of given chunk sums.
+
+    A tensor with so many chunks is too large to run whole; this launch alone is not.
+
+    Args:
+        module: The compiled rule.
+        kernel: Its kernel; it has reductions.
+        called: How it is called.
+        sums: One row per reduction, one value per chunk.
+        scalars: What `kernel_scalars` returns.
+
+    Returns:
+        One total per reduction.
+
+    Raises:
+        PtxFault: The kernel reads or writes where it must not, races, or hangs.
+        PtxUnsupported: The compiler emitted what the executor does not know.
+    """
+    (item,) = (one for one in called.launches if one.grid == "one")
+    memory = Memory()
+    dtype = np.dtype(kernel.arithmetic.value)
+    partials = memory.alloc(sums.astype(dtype).reshape(-1), "partials")
+    exported = memory.alloc(np.zeros(called.scalars, dtype), "scalars", initialised=False)
+    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes() or b"\0"
+    given = {
+        "args": struct,
+        "n": sums.shape[1] * CHUNK,
+        "partials": partials,
+        "scalars": exported,
+    }
+    args: list[Buffer | bytes | int] = [given[name] for name in item.parameters]
+    launch(module.entries[item.entry], grid=1, block=BLOCK, args=args, memory=memory)
+    return partials.read().reshape(sums.shape)[:, 0]

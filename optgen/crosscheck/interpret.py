@@ -158,10 +158,13 @@ def tree_sum(terms: Array) -> Value:
     lanes = rows[:, 0].copy()
     for row in range(1, CHUNK // LANES):
         lanes = lanes + rows[:, row]
-    sums = _halve(lanes.T)
-    width = 1 << (chunks - 1).bit_length()
-    wide = np.zeros(width, terms.dtype)
-    wide[:chunks] = sums
+    return chunk_tree(_halve(lanes.T))
+
+
+def chunk_tree(sums: Array) -> Value:
+    """Return the total of chunk sums: halved, padded with +0 to a power of two."""
+    wide = np.zeros(1 << (sums.size - 1).bit_length(), sums.dtype)
+    wide[: sums.size] = sums
     return _halve(wide)
 
 
