@@ -6,6 +6,8 @@ import math
 import struct
 from fractions import Fraction
 
+import numpy as np
+
 from optgen.crosscheck.ptx.module import (
     Floating,
     Instruction,
@@ -28,7 +30,7 @@ from optgen.translation.ptx_state import (
     as_condition,
     refuse,
 )
-from optgen.translation.terms import Term, TermType
+from optgen.translation.terms import Term, Terms, TermType
 
 FLOATS: dict[str, TermType] = {
     "f16": "float16",
@@ -58,13 +60,23 @@ def constant(context: Context, bits: int, kind: TermType) -> Term:
     else:
         form = _FORMATS[kind]
         number = struct.unpack(f"<{form}", bits.to_bytes(struct.calcsize(form), "little"))[0]
+    return _exactly(context.store, number, kind)
+
+
+def rounded(store: Terms, number: float, kind: TermType) -> Term:
+    """Return a float64 number, rounded once, as a constant of a type."""
+    with np.errstate(over="ignore"):
+        return _exactly(store, float(np.dtype(kind).type(number)), kind)
+
+
+def _exactly(store: Terms, number: float, kind: TermType) -> Term:
     if math.isnan(number):
-        return context.store.constant("nan", kind)
+        return store.constant("nan", kind)
     if math.isinf(number):
-        return context.store.constant("inf" if number > 0 else "-inf", kind)
+        return store.constant("inf" if number > 0 else "-inf", kind)
     if number == 0 and math.copysign(1, number) < 0:
-        return context.store.constant("-0", kind)
-    return context.store.constant(Fraction(number), kind)
+        return store.constant("-0", kind)
+    return store.constant(Fraction(number), kind)
 
 
 def read(context: Context, state: State, instruction: Instruction, operand: Operand) -> Value:

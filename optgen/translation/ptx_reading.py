@@ -24,6 +24,9 @@ from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 
 BLOCK_LIMIT = 1024
+NO_OVERLAP = "arrays do not overlap"
+FEW = "there are fewer than 2**60 elements"
+ONE_DIMENSION = "the grid and its blocks have one dimension"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,14 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
         for name in ("%tid.x", "%tid.y", "%tid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z")
     }
     coverage = Coverage(known, ranges, symbol(COUNT))
-    needs: dict[str, None] = {"arrays do not overlap": None}
+    needs: dict[str, None] = {NO_OVERLAP: None, FEW: None}
     needs |= context.assumptions
     for array in sorted({event.place[0] for event in events}):
         own = [event for event in events if event.place[0] == array]
         needs |= dict.fromkeys(coverage.check(array, own))
     used = frozenset(name for event in events for name in symbols(event.place[1]))
     if not used & {"tid.y", "tid.z", "ctaid.y", "ctaid.z"}:
-        needs |= {"the grid and its blocks have one dimension": None}
+        needs |= {ONE_DIMENSION: None}
     return PtxReading(entry, _paths(context, events), tuple(needs), context.origins)
 
 

@@ -1,0 +1,114 @@
+"""Does compiled PTX compute what the kernel's IR says, bit for bit?
+
+Every launch of a rule is read by the symbolic executor; each value that it leaves in
+an array must be the very term that the IR stands for. Then the bits are equal for all
+inputs, all sizes and all grids. Launches that sum over all elements are read at a few
+sizes, thread by thread: for these the theorem is that of the sizes named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from optgen.backends.abi import BLOCK, Launch, abi
+from optgen.crosscheck.ptx import Module
+from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Ref
+from optgen.translation import expand
+from optgen.translation.ptx_difference import describe
+from optgen.translation.ptx_operands import rounded
+from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
+from optgen.translation.ptx_signature import signature
+from optgen.translation.terms import Term, Terms, TermType
+from optgen.verify.verdicts import Unsupported
+
+EXPECTED = frozenset((NO_OVERLAP, FEW, ONE_DIMENSION))
+"""What may be assumed of optgen's own kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchProof:
+    """What was found for one launch.
+
+    Attributes:
+        entry: Name of the kernel.
+        outcome: `"equal"`: the bits are those of the IR for all inputs; `"different"`: some
+            operation or rounding is another; `"unknown"`: the code is not followed.
+        detail: What differs and where, or what is not followed; for equal launches what
+            is assumed, or at which sizes it was looked at.
+    """
+
+    entry: str
+    outcome: str
+    detail: str
+
+
+def compare_ptx(kernel: Kernel, module: Module | str) -> tuple[LaunchProof, ...]:
+    """Compare every launch of a kernel that has one pass per element with its IR."""
+    called = abi(kernel)
+    proofs = []
+    for stage, launch in zip(kernel.stages, called.launches, strict=True):
+        if isinstance(stage, Elementwise) and not stage.reductions:
+            proofs.append(_elementwise(kernel, stage, launch, module))
+    return tuple(proofs)
+
+
+def _elementwise(
+    kernel: Kernel, stage: Elementwise, launch: Launch, module: Module | str
+) -> LaunchProof:
+    store = Terms()
+    try:
+        reading = read_ptx(module, launch.entry, signature(kernel, abi(kernel), launch), store)
+    except Unsupported as error:
+        return LaunchProof(launch.entry, "unknown", str(error))
+    found = _differences(kernel, stage_terms(kernel, stage, store), reading)
+    if found:
+        return LaunchProof(launch.entry, "different", found)
+    beyond = [note for note in reading.notes if note not in EXPECTED]
+    if beyond:
+        return LaunchProof(launch.entry, "unknown", f"only if {'; '.join(beyond)}")
+    return LaunchProof(launch.entry, "equal", f"if {' and '.join(reading.notes)}")
+
+
+def _differences(kernel: Kernel, wanted: Mapping[str, Term], reading: PtxReading) -> str:
+    for path in reading.paths:
+        for name in wanted.keys() | path.outputs.keys():
+            if not kernel.buffer(name).writable:
+                return f"{path.label}: {name} is written"
+            if name not in path.outputs:
+                return f"{path.label}: {name} is not written"
+            if name not in wanted:
+                return f"{path.label}: {name} is written, but not by the IR"
+            if wanted[name] is not path.outputs[name]:
+                said = describe(wanted[name], path.outputs[name], reading.origins)
+                return f"{name}: {said}"
+    return ""
+
+
+def stage_terms(kernel: Kernel, stage: Elementwise, store: Terms) -> dict[str, Term]:
+    """Return what one pass over the elements leaves in each array it stores."""
+    kind: TermType = kernel.arithmetic.value
+    values = {name: store.element(name, kind) for name in stage.loads}
+    run(kernel, stage.body, values, store)
+    return {name: values[name] for name in stage.stores}
+
+
+def run(kernel: Kernel, body: tuple[Assign, ...], values: dict[str, Term], store: Terms) -> None:
+    """Run assignments in order; a name without a value is a value that all elements share."""
+    for assign in body:
+        values[assign.target] = term(kernel, assign.value, values, store)
+
+
+def term(kernel: Kernel, expr: Expr, values: Mapping[str, Term], store: Terms) -> Term:
+    """Return the value of an expression of a stage."""
+    match expr:
+        case Ref(name):
+            return values.get(name) or store.scalar(name, kernel.arithmetic.value)
+        case Literal(value):
+            return rounded(store, float(value), kernel.arithmetic.value)
+        case Operation(name, operands):
+            parts = (term(kernel, operand, values, store) for operand in operands)
+            return expand.operation(store, name, *parts)
+
+
+__all__ = ["BLOCK", "LaunchProof", "compare_ptx", "run", "stage_terms", "term"]
