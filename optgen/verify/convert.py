@@ -12,7 +12,7 @@ from optgen.verify.field import Field, Generator, Poly, Quotient
 from optgen.verify.powers import Powers
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.roots import Roots
-from optgen.verify.serialise import Tree
+from optgen.verify.serialise import Tree, parts_of
 from optgen.verify.signs import SignReader
 from optgen.verify.verdicts import Unsupported
 
@@ -47,7 +47,7 @@ class Converter:
         self.signs = SignReader(self.space, factorer, region)
         self._program = program
         self._powers = Powers(self.signs, Roots(self.signs), program.from_one)
-        self._values: dict[str, Quotient] = {}
+        self._done: dict[int, tuple[Tree, Quotient]] = {}
         self._everywhere: Converter | None = None
 
     def convert(self, tree: Tree) -> Quotient:
@@ -57,29 +57,56 @@ class Converter:
             NeedSplit: It has different normal forms in parts of the region.
             Unsupported: It has none.
         """
+        todo = [tree]
+        while todo:
+            node = todo[-1]
+            if id(node) in self._done:
+                todo.pop()
+                continue
+            missing = [part for part in self._needed(node) if id(part) not in self._done]
+            if missing:
+                todo += reversed(missing)
+                continue
+            todo.pop()
+            self._done[id(node)] = node, self._node(node)
+        return self._done[id(tree)][1]
+
+    def _needed(self, tree: Tree) -> tuple[Tree, ...]:
+        """Return what is converted before a node; a choice converts only what it takes."""
+        match tree:
+            case ("name", name):
+                definition = self._program.definitions.get(name)
+                return () if definition is None else (definition,)
+            case ("norm" | "mean" | "choice", *_):
+                return ()
+        return parts_of(tree)
+
+    def _node(self, tree: Tree) -> Quotient:
         space = self.space
         space.deadline.check()
-        match tree:
-            case ("number", value):
-                return space.constant(value)
-            case ("name", name):
-                return self._name(name)
-            case ("norm" | "mean" as tag, arg):
-                return self._reduction(tag, arg)
-            case ("choice", *branches):
-                return self._choice(branches)
-            case ("add" | "mul" | "max" | "min" as tag, first, *rest):
-                total = self.convert(first)
-                for arg in rest:
-                    total = self._combine(tag, total, self.convert(arg))
+        args = [self._done[id(part)][1] for part in self._needed(tree)]
+        match tree[0]:
+            case "number":
+                return space.constant(tree[1])
+            case "name":
+                if args:
+                    return args[0]
+                return self._settle(space.ring.gens[self._program.variables[tree[1]]])
+            case "norm" | "mean" as tag:
+                return self._reduction(tag, tree[1])
+            case "choice":
+                return self._choice(tree[1:])
+            case "add" | "mul" | "max" | "min" as tag:
+                total = args[0]
+                for arg in args[1:]:
+                    total = self._combine(tag, total, arg)
                 return total
-            case ("power", base, exponent):
-                return self._powers.power(self.convert(base), self.convert(exponent))
-            case ("abs", arg):
-                value = self.convert(arg)
-                return value if self.signs.direction(value) > 0 else space.negate(value)
-            case ("sign", arg):
-                return space.constant(self.signs.sign(self.convert(arg)))
+            case "power":
+                return self._powers.power(args[0], args[1])
+            case "abs":
+                return args[0] if self.signs.direction(args[0]) > 0 else space.negate(args[0])
+            case "sign":
+                return space.constant(self.signs.sign(args[0]))
         raise Unsupported(f"no normal form of '{tree[0]}'")
 
     def _combine(self, tag: str, a: Quotient, b: Quotient) -> Quotient:
@@ -90,17 +117,6 @@ class Converter:
         upwards = self.signs.direction(self.space.subtract(b, a)) > 0
         return b if upwards == (tag == "max") else a
 
-    def _name(self, name: str) -> Quotient:
-        found = self._values.get(name)
-        if found is None:
-            definition = self._program.definitions.get(name)
-            if definition is not None:
-                found = self.convert(definition)
-            else:
-                found = self._settle(self.space.ring.gens[self._program.variables[name]])
-            self._values[name] = found
-        return found
-
     def _settle(self, poly: Poly) -> Quotient:
         """Put what the region knows of variables in their places."""
         for index, value in self.region.values.items():
@@ -108,7 +124,7 @@ class Converter:
                 poly = poly.compose(self.space.ring.gens[index], value)
         return self.space.polynomial(poly)
 
-    def _choice(self, branches: list[Tree]) -> Quotient:
+    def _choice(self, branches: tuple[Tree, ...]) -> Quotient:
         for value, condition in branches:
             if self._holds(condition):
                 return self.convert(value)
@@ -135,8 +151,8 @@ class Converter:
         try:
             value = self._on_the_whole_domain().convert(arg)
         except NeedSplit:  # no normal form holds for all elements: only the same text is the same
-            expanded = _expand(arg, self._program.definitions)
-            return self._opaque(tag, expanded, "...")
+            shape = self.space.shapes.number(arg, self._program.definitions)
+            return self._opaque(tag, ("as written", shape), "...")
         for known, key in self.space.reduced[tag]:
             opposite = tag == "norm" and self.space.same(known, self.space.negate(value))
             if opposite or self.space.same(known, value):
@@ -154,14 +170,3 @@ class Converter:
         if self._everywhere is None:
             self._everywhere = Converter(self._program, self.signs.factorer, Region())
         return self._everywhere
-
-
-def _expand(tree: Tree, definitions: Mapping[str, Tree]) -> Tree:
-    """Put definitions in the place of their names."""
-    if isinstance(tree[0], tuple):  # a branch of a choice
-        return tuple(_expand(part, definitions) for part in tree)
-    if tree[0] == "name":
-        inner = definitions.get(tree[1])
-        return tree if inner is None else _expand(inner, definitions)
-    rest = (_expand(p, definitions) if isinstance(p, tuple) else p for p in tree[1:])
-    return (tree[0], *rest)

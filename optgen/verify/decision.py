@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -11,12 +11,12 @@ import sympy
 
 from optgen.domains import REAL, STEP, Domain
 from optgen.verify import evaluate as independent
-from optgen.verify.deadline import Deadline, OutOfTime
-from optgen.verify.enclose import Blurred, Interpreter, Numbers, Undefined, Vector
+from optgen.verify.deadline import Deadline, OutOfTime, within
+from optgen.verify.enclose import Blurred, Interpreter, Numbers, TooLarge, Undefined, Vector
 from optgen.verify.minimise import minimise
 from optgen.verify.proof import Equation, Failure, prove_equal
 from optgen.verify.sampling import sample
-from optgen.verify.serialise import Tree, constants, names, serialise
+from optgen.verify.serialise import Tree, constants, cut, in_order, serialise, symbols_of
 from optgen.verify.show import show_interval
 from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verdict
 
@@ -49,17 +49,18 @@ def decide(
         `Proved` or `Refuted` only where that is certain; `Undecided` for all else.
     """
     deadline = deadline or Deadline.after(10)
-    try:
+
+    def verdict() -> Verdict:
         trees = serialise(left), serialise(right)
-    except Unsupported as error:
-        return Undecided(str(error))
-    intervals: dict[str, Domain] = {}
-    for symbol in sorted(left.free_symbols | right.free_symbols, key=str):
-        if symbol.name in intervals:
-            return Undecided(f"two different symbols are called '{symbol.name}'")
-        whole = STEP if symbol.is_integer else REAL
-        intervals[str(symbol.name)] = domains.get(symbol, whole)
-    return decide_trees(*trees, intervals, deadline=deadline, seed=seed)
+        intervals: dict[str, Domain] = {}
+        for symbol in sorted(symbols_of(left) | symbols_of(right), key=str):
+            if symbol.name in intervals:
+                return Undecided(f"two different symbols are called '{symbol.name}'")
+            whole = STEP if symbol.is_integer else REAL
+            intervals[str(symbol.name)] = domains.get(symbol, whole)
+        return _decide(*trees, intervals, {}, deadline, seed)
+
+    return _bounded(verdict, deadline)
 
 
 def decide_trees(
@@ -72,12 +73,17 @@ def decide_trees(
     seed: int = 0,
 ) -> Verdict:
     """Decide like `decide`, on trees whose names may stand for further trees."""
+    return _bounded(lambda: _decide(left, right, domains, definitions, deadline, seed), deadline)
+
+
+def _bounded(verdict: Callable[[], Verdict], deadline: Deadline) -> Verdict:
+    """Return a verdict, or `Undecided` if it could not be reached, in time."""
     try:
-        return _decide(left, right, domains, definitions, deadline, seed)
-    except OutOfTime as error:
+        return within(deadline, verdict)
+    except (OutOfTime, Unsupported) as error:
         return Undecided(str(error))
-    except Unsupported as error:
-        return Undecided(str(error))
+    except RecursionError:
+        return Undecided("the decider failed: an expression is nested too deep")
     except Exception as error:
         # The one place where a crash, be it ours or sympy's, is turned into a verdict: whoever
         # asks must get "not decided", and never an answer that a half-done computation suggests.
@@ -129,8 +135,9 @@ class _Search:
         deadline: Deadline,
         rng: random.Random,
     ) -> None:
-        order = _order((left, right), definitions)
+        order = in_order((left, right), definitions)
         self._sides = (left, right)
+        self._independent: tuple[tuple[Tree, ...], dict[str, Tree]] | None = None
         self._definitions = [(name, definitions[name]) for name in order if name in definitions]
         variables = sorted(name for name in order if name not in definitions)
         self._domains = {name: domains.get(name, REAL) for name in variables}
@@ -148,6 +155,8 @@ class _Search:
             for bits in _BITS:
                 try:
                     found = self._differ(point, bits)
+                except TooLarge:
+                    break
                 except Blurred:
                     continue
                 confirmed = self._smallest(point, bits) if found else None
@@ -170,7 +179,7 @@ class _Search:
         return self._confirmed(small) or self._confirmed(point)
 
     def _differ(self, point: Mapping[str, Fraction], bits: int) -> bool:
-        numbers = Numbers(bits)
+        numbers = Numbers(bits, self._deadline)
         interpreter = Interpreter(numbers)
         env: dict[str, Vector] = {name: (value,) for name, value in point.items()}
         values = []
@@ -194,19 +203,40 @@ class _Search:
             name: (independent.exact(value),) for name, value in point.items()
         }
         env.setdefault("param", (independent.exact(0),))
+        sides, definitions = self._cut()
         for bits in _BITS:
-            try:
-                known = dict(env)
-                for name, tree in self._definitions:
+            self._deadline.check()
+            known = dict(env)
+            unclear: set[str] = set()
+            for name, tree in definitions.items():
+                try:  # a definition that no taken branch reads need have no value
                     known[name] = independent.evaluate(tree, known, bits)
-                x, y = (independent.evaluate(side, known, bits)[0] for side in self._sides)
+                except independent.Unclear:
+                    unclear.add(name)
+                except (independent.NoValue, KeyError):
+                    continue
+            try:
+                x, y = (independent.evaluate(side, known, bits)[0] for side in sides)
             except independent.Unclear:
                 continue
+            except KeyError:
+                if unclear:
+                    continue
+                return None
             except independent.NoValue:
                 return None
             if x.high < y.low or y.high < x.low:
                 return Refuted(tuple(point.items()), show_interval(x), show_interval(y))
         return None
+
+    def _cut(self) -> tuple[tuple[Tree, ...], dict[str, Tree]]:
+        """Return sides and definitions for an evaluator that knows nothing of shared parts."""
+        if self._independent is None:
+            whole = tuple(tree for _, tree in self._definitions)
+            trees, parts = cut((*whole, *self._sides))
+            named = dict(zip((name for name, _ in self._definitions), trees, strict=False))
+            self._independent = trees[len(whole) :], _in_order({**named, **parts})
+        return self._independent
 
 
 class _Lazy:
@@ -221,25 +251,13 @@ class _Lazy:
 
     def value(self, tree: Tree) -> Vector:
         """Return the value of a tree."""
-        for name in sorted(names(tree)):
+        for name in in_order((tree,), self._definitions):
             if name not in self._env:
-                self._env[name] = self.value(self._definitions[name])
+                self._env[name] = self._interpreter.value(self._definitions[name], self._env)
         return self._interpreter.value(tree, self._env)
 
 
-def _order(trees: tuple[Tree, ...], definitions: Mapping[str, Tree]) -> list[str]:
-    """Return the names that trees need, each behind what it needs itself."""
-    done: dict[str, None] = {}
-
-    def visit(name: str) -> None:
-        if name in done:
-            return
-        if name in definitions:
-            for needed in sorted(names(definitions[name])):
-                visit(needed)
-        done[name] = None
-
-    for tree in trees:
-        for name in sorted(names(tree)):
-            visit(name)
-    return list(done)
+def _in_order(definitions: Mapping[str, Tree]) -> dict[str, Tree]:
+    """Return definitions, each behind what it reads."""
+    order = in_order(tuple(("name", name) for name in definitions), definitions)
+    return {name: definitions[name] for name in order if name in definitions}

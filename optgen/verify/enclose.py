@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-from optgen.verify.serialise import Tree
+from optgen.verify.deadline import Deadline
+from optgen.verify.serialise import Tree, parts_of
 from optgen.verify.verdicts import Unsupported
 
 Ball = tuple[int, int]
@@ -20,6 +21,8 @@ Vector = tuple[Number, ...]
 
 ZERO, ONE = Fraction(0), Fraction(1)
 _LARGEST_EXPONENT = 4096
+_LONGEST_EXACT = 1 << 16  # bits of a fraction; a longer one goes on as a ball
+_LONGEST = 1 << 18  # bits of any integer
 
 
 class Undefined(Exception):
@@ -30,20 +33,28 @@ class Blurred(Exception):
     """The enclosure is too wide to go on; more bits may help."""
 
 
+class TooLarge(Blurred):
+    """A number is too long to go on; more bits will not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Arithmetic at one precision.
 
     Attributes:
         bits: Balls are integers over 2**bits.
+        deadline: When to give up; None for never.
     """
 
     bits: int
+    deadline: Deadline | None = None
 
     def ball(self, value: Number) -> Ball:
         """Return the smallest ball around a number."""
         if isinstance(value, tuple):
             return value
+        if value.numerator.bit_length() - value.denominator.bit_length() > _LONGEST:
+            raise TooLarge
         scaled = value.numerator << self.bits
         low = scaled // value.denominator
         return (low, low if low * value.denominator == scaled else low + 1)
@@ -51,19 +62,26 @@ class Numbers:
     def add(self, a: Number, b: Number) -> Number:
         """Return a + b."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
-            return a + b
+            return self._short(a + b)
         (p, q), (r, s) = self.ball(a), self.ball(b)
         return (p + r, q + s)
 
     def multiply(self, a: Number, b: Number) -> Number:
         """Return a * b."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
-            return a * b
+            return self._short(a * b)
         if ZERO in (a, b):
             return ZERO
         (p, q), (r, s) = self.ball(a), self.ball(b)
+        if max(p.bit_length(), q.bit_length()) + max(r.bit_length(), s.bit_length()) > _LONGEST:
+            raise TooLarge
         ends = (p * r, p * s, q * r, q * s)
         return (min(ends) >> self.bits, -(-max(ends) >> self.bits))
+
+    def _short(self, a: Fraction) -> Number:
+        """Return a fraction, as a ball if it is long."""
+        length = max(a.numerator.bit_length(), a.denominator.bit_length())
+        return a if length <= _LONGEST_EXACT else self.ball(a)
 
     def invert(self, a: Number) -> Number:
         """Return 1 / a."""
@@ -114,18 +132,23 @@ class Numbers:
             raise Undefined("an irrational exponent")
         top, degree = exponent.numerator, exponent.denominator
         if degree > 64 or abs(top) > _LARGEST_EXPONENT:
-            raise Undefined("too large an exponent")
+            raise TooLarge
         if degree > 1:
             base = self.root(base, degree)
         if top < 0:
             base, top = self.invert(base), -top
         if isinstance(base, Fraction):
-            return base**top
+            length = top * max(base.numerator.bit_length(), base.denominator.bit_length())
+            if length > _LONGEST:
+                raise TooLarge
+            return self._short(base**top)
         result: Number = ONE
-        for _ in range(top):
-            result = self.multiply(result, base)
-        if top % 2 == 0 and isinstance(result, tuple):
-            result = (max(result[0], 0), result[1])
+        for bit in bin(top)[2:]:
+            result = self.multiply(result, result)
+            if isinstance(result, tuple):
+                result = (max(result[0], 0), result[1])
+            if bit == "1":
+                result = self.multiply(result, base)
         return result
 
 
@@ -162,14 +185,35 @@ class Interpreter:
             Undefined: It has none.
             Blurred: The precision does not suffice.
         """
+        return self._value(tree, env, {})
+
+    def _value(self, tree: Tree, env: Mapping[str, Vector], done: dict[int, Vector]) -> Vector:
+        todo = [tree]
+        while todo:
+            node = todo[-1]
+            if id(node) in done:
+                todo.pop()
+                continue
+            if node[0] != "choice":
+                missing = [part for part in parts_of(node) if id(part) not in done]
+                if missing:
+                    todo += reversed(missing)
+                    continue
+            todo.pop()
+            done[id(node)] = self._node(node, env, done)
+        return done[id(tree)]
+
+    def _node(self, tree: Tree, env: Mapping[str, Vector], done: dict[int, Vector]) -> Vector:
+        if self.numbers.deadline is not None:
+            self.numbers.deadline.check()
         tag = tree[0]
         if tag == "name":
             return env[tree[1]]
         if tag == "number":
             return (tree[1],) * self.size
         if tag == "choice":
-            return tuple(self._choose(tree[1:], env, i) for i in range(self.size))
-        args = [self.value(part, env) for part in tree[1:]]
+            return tuple(self._choose(tree[1:], env, i, done) for i in range(self.size))
+        args = [done[id(part)] for part in tree[1:]]
         if tag in ("norm", "mean"):
             return (self._reduce(tag, args[0]),) * self.size
         function = _FUNCTIONS.get(tag)
@@ -179,23 +223,27 @@ class Interpreter:
             return (function(self.numbers, [a[0] for a in args]),)
         return tuple(function(self.numbers, row) for row in zip(*args, strict=True))
 
-    def _choose(self, branches: Sequence[Tree], env: Mapping[str, Vector], i: int) -> Number:
+    def _choose(
+        self, branches: Sequence[Tree], env: Mapping[str, Vector], i: int, done: dict[int, Vector]
+    ) -> Number:
         for value, condition in branches:
-            if self._holds(condition, env, i):
-                return self.value(value, env)[i]
+            if self._holds(condition, env, i, done):
+                return self._value(value, env, done)[i]
         raise Undefined("no condition holds")
 
-    def _holds(self, tree: Tree, env: Mapping[str, Vector], i: int) -> bool:
+    def _holds(
+        self, tree: Tree, env: Mapping[str, Vector], i: int, done: dict[int, Vector]
+    ) -> bool:
         tag = tree[0]
         if tag == "and":
-            return all([self._holds(c, env, i) for c in tree[1:]])
+            return all([self._holds(c, env, i, done) for c in tree[1:]])
         if tag == "or":
-            return any([self._holds(c, env, i) for c in tree[1:]])
+            return any([self._holds(c, env, i, done) for c in tree[1:]])
         if tag == "not":
-            return not self._holds(tree[1], env, i)
+            return not self._holds(tree[1], env, i, done)
         if tag != "compare":
             raise Unsupported(f"'{tag}' is no condition")
-        left, right = self.value(tree[2], env)[i], self.value(tree[3], env)[i]
+        left, right = self._value(tree[2], env, done)[i], self._value(tree[3], env, done)[i]
         return self.numbers.compare(left, right) in RELATIONS[tree[1]]
 
     def _reduce(self, tag: str, values: Vector) -> Number:

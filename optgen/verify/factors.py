@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from optgen.verify.field import Field, Poly
-from optgen.verify.verdicts import Unsupported
-
-_LARGEST = 400  # terms of a polynomial that the general algorithm is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +59,13 @@ class Factorer:
         degrees = poly.degrees()
         linear = next((i for i, degree in enumerate(degrees) if degree == 1), None)
         if linear is None:
-            yield from self._general(poly)
+            for base, exponent in self.space.engine.factors(poly):
+                yield from (base,) * exponent
             return
         # a*x + b with coprime a and b is irreducible.
         high = self.space.coefficient(poly, linear)
-        common = high.gcd(poly - high * self.space.ring.gens[linear])
-        if common.LC < 0:
-            common = -common
+        low = poly - high * self.space.ring.gens[linear]
+        common, _, _ = self.space.engine.cofactors(high, low)
         rest = poly.exquo(common)
         yield rest if rest.LC > 0 else -rest
         yield from self._split(common)
-
-    def _general(self, poly: Poly) -> Iterator[Poly]:
-        if len(poly) > _LARGEST:
-            raise Unsupported(f"the factors of a polynomial with {len(poly)} terms")
-        used = self.space.occurring(poly)
-        ring = self.space.ring
-        names = [ring.symbols[i] for i in used]
-        small = ring.clone(symbols=names).from_dict(
-            {tuple(m[i] for i in used): c for m, c in poly.items()}
-        )
-        for base, exponent in small.factor_list()[1]:
-            terms = {}
-            for monomial, coefficient in base.items():
-                full = [0] * ring.ngens
-                for i, power in zip(used, monomial, strict=True):
-                    full[i] = power
-                terms[tuple(full)] = coefficient
-            whole = ring.from_dict(terms)
-            yield from (whole if whole.LC > 0 else -whole,) * exponent

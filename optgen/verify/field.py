@@ -18,14 +18,17 @@ from sympy.polys.orderings import lex
 from sympy.polys.rings import PolyRing
 
 from optgen.domains import Domain
+from optgen.symbols import symbol
 from optgen.verify.deadline import Deadline
+from optgen.verify.engine import Engine, choose
+from optgen.verify.serialise import Shapes
 from optgen.verify.verdicts import Unsupported
 
 Poly = Any
 """A `sympy.polys.rings.PolyElement` over the integers; sympy ships no types."""
 
 _LARGEST_POLY = 200_000  # products of terms; larger ones are given up before memory is
-_LARGEST_FRACTION = 4_000  # terms of numerator and denominator together
+_LONGEST_COEFFICIENT = 1 << 20  # bits
 
 
 class UndefinedEverywhere(Unsupported):
@@ -70,23 +73,30 @@ class Field:
         domains: Their domains.
         spare: How many further generators there may be.
         deadline: When to give up.
+        engine: Finds common divisors and factors.
         ring: The polynomial ring.
         generators: What each generator in use stands for.
         reduced: The arguments of the norms and means met, with their keys.
+        shapes: Numbers for what has no normal form.
     """
 
     variables: Sequence[str]
     domains: Sequence[Domain]
     spare: int
     deadline: Deadline
+    engine: Engine = field(default_factory=choose)
     ring: Any = field(init=False)
     generators: list[Generator] = field(init=False)
     reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
+    shapes: Shapes = field(init=False, default_factory=Shapes)
     _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        spare = [f"_{i}" for i in range(self.spare)]
-        self.ring = PolyRing((*self.variables, *spare), ZZ, lex)
+        prefix = "_"
+        while any(name.startswith(prefix) for name in self.variables):
+            prefix += "_"
+        spare = [f"{prefix}{i}" for i in range(self.spare)]
+        self.ring = PolyRing([symbol(name) for name in (*self.variables, *spare)], ZZ, lex)
         self.reduced = {"norm": [], "mean": []}
         self.generators = [
             Generator(name, domain)
@@ -143,7 +153,7 @@ class Field:
         radicand = self.generators[index].radicand
         total = self.ring.zero
         for power in sorted(groups):
-            total += self.product(self.ring.from_dict(groups[power]), radicand**power)
+            total += self.product(self.ring.from_dict(groups[power]), self.raised(radicand, power))
         return total
 
     def product(self, a: Poly, b: Poly) -> Poly:
@@ -151,7 +161,16 @@ class Field:
         self.deadline.check()
         if len(a) * len(b) > _LARGEST_POLY:
             raise Unsupported(f"a polynomial with up to {len(a) * len(b)} terms")
+        if a and b and _length(a) + _length(b) > _LONGEST_COEFFICIENT:
+            raise Unsupported("a polynomial with huge coefficients")
         return a * b
+
+    def raised(self, poly: Poly, exponent: int) -> Poly:
+        """Return poly ** exponent for an exponent that is not negative, as `product` does."""
+        result = self.ring.one
+        for _ in range(exponent):
+            result = self.product(result, poly)
+        return result
 
     def cancel(self, numer: Poly, denom: Poly) -> Quotient:
         """Return numer / denom in lowest terms.
@@ -166,9 +185,7 @@ class Field:
             return Quotient(numer, self.ring.one)
         if denom != 1:
             self.deadline.check()
-            if len(numer) + len(denom) > _LARGEST_FRACTION:
-                raise Unsupported(f"a fraction with {len(numer) + len(denom)} terms")
-            _, numer, denom = numer.cofactors(denom)
+            _, numer, denom = self.engine.cofactors(numer, denom)
         if denom.LC < 0:
             numer, denom = -numer, -denom
         return Quotient(numer, denom)
@@ -177,7 +194,8 @@ class Field:
         """Return a + b."""
         if a.denom == b.denom:
             return self.cancel(a.numer + b.numer, a.denom)
-        _, left, right = a.denom.cofactors(b.denom)
+        self.deadline.check()
+        _, left, right = self.engine.cofactors(a.denom, b.denom)
         numer = self.product(a.numer, right) + self.product(b.numer, left)
         return self.cancel(numer, self.product(a.denom, right))
 
@@ -224,13 +242,25 @@ class Field:
 
     def words(self, poly: Poly) -> str:
         """Return a polynomial as text in which generators are spelt out."""
-        known = {str(self.ring.symbols[i]): g.label for i, g in enumerate(self.generators)}
-        text = self.text(poly)
-        while (match := re.search(r"_\d+", text)) and len(text) < 400:
-            text = text.replace(match.group(), known[match.group()])
+        first = len(self.variables)
+        known = {
+            str(symbol): generator.label
+            for symbol, generator in zip(
+                self.ring.symbols[first:], self.generators[first:], strict=False
+            )
+        }
+        text, before = self.text(poly), ""
+        while text != before and len(text) < 400:  # a label speaks of earlier generators only
+            before = text
+            text = re.sub(r"_+\d+", lambda match: known.get(match.group(), match.group()), text)
         return text
 
     def quotient_text(self, value: Quotient) -> str:
         """Return a quotient as text."""
         numer = self.text(value.numer)
         return numer if value.denom == 1 else f"({numer})/({self.text(value.denom)})"
+
+
+def _length(poly: Poly) -> int:
+    """Return the bits of the longest coefficient."""
+    return max(int(c).bit_length() for c in poly.values())
