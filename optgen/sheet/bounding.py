@@ -21,8 +21,6 @@ from optgen.sheet.moments import (
     starts_inside,
 )
 from optgen.sheet.subject import Subject, step_lines, unused, values_behind
-from optgen.sheet.units import NoUnits, infer
-from optgen.spec import OptimizerSpec
 from optgen.symbols import REDUCTIONS, Max, grad, param, sign, sqrt, step, symbol
 from optgen.verify.verdicts import Proved
 
@@ -91,7 +89,6 @@ class Bounder:
             if average.source != grad:
                 self._opaque[str(average.source.name)] = average.source
         self._largest()
-        self._shifts = _shifts(self._spec)
 
     def _positive(self, keep: sympy.Expr, take: sympy.Expr) -> bool:
         return self._subject.has_sign(keep, (0, 1)) and self._subject.has_sign(take, (1,))
@@ -199,7 +196,7 @@ class Bounder:
         self, one: Invariant, factor: sympy.Expr, signal: sympy.Symbol, second: sympy.Symbol
     ) -> Bound:
         outer, inner = factor.as_independent(second, as_Add=False)
-        at_one = self._tidy(inner.subs(dict.fromkeys(self._shifts, 0)).subs(second, 1))
+        at_one = self._tidy(inner.subs(dict.fromkeys(self._shifts(inner), 0)).subs(second, 1))
         ratio, spare = symbol(unused(self._spec, "K")), symbol(unused(self._spec, "W"))
         inside = inner.subs(second, (signal**2 + spare) / ratio)
         gap = at_one**2 * ratio - inside**2 * signal**2
@@ -212,6 +209,12 @@ class Bounder:
             raise NoBound(f"it is not proved that {signal}**2 <= K*{second} bounds the step")
         root = sqrt(K) if one.first.keep != 0 else 1 / sqrt(1 / one.ratio)
         return Bound(self._size(outer) * self._size(at_one) * root, (one,))
+
+    def _shifts(self, value: sympy.Expr) -> list[sympy.Symbol]:
+        """Return what may be left out to make a value larger, such as eps; not relied on."""
+        domains = self._subject.hyperparameters
+        free = [n for n, d in domains.items() if d.nonnegative and d.high is None]
+        return [symbol(n) for n in free if value.subs(symbol(n), 0) != 0]
 
     def _per_tensor(self) -> set[sympy.Symbol]:
         """States with one value per tensor: a bound may speak of them."""
@@ -238,15 +241,3 @@ def _apart(value: sympy.Expr, linear: sympy.Symbol) -> tuple[sympy.Expr, sympy.E
     if factor.has(linear):
         raise NoBound(f"{linear} enters the step in a way that is not linear")
     return factor, value.xreplace({linear: sympy.Integer(0)})
-
-
-def _shifts(spec: OptimizerSpec) -> list[sympy.Symbol]:
-    """Return the hyperparameters that are added to gradients, such as eps."""
-    try:
-        units = infer(spec)
-    except NoUnits:
-        return []
-    return [h.symbol for h in spec.hyperparameters if units.of(h.name) == _GRADIENT]
-
-
-_GRADIENT = (sympy.Integer(0), sympy.Integer(1))

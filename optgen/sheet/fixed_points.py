@@ -70,7 +70,8 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
             text = f"under {words} every param is a fixed point{held}{limit.where}"
             yield Entry("fixed_points", text, "proved", _HOW)
         return
-    found = [p for p in _solutions(rest.move) if not p.has(param)]
+    known = {grad, *(h.symbol for h in spec.hyperparameters)}
+    found = [p for p in _solutions(rest.move) if p.free_symbols <= known]
     for point in found:
         at = {s: v.xreplace({param: point}) for s, v in rest.states.items()}
         text = f"under {words} param* = {subject.text(point)} is a fixed point"

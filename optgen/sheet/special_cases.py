@@ -26,6 +26,8 @@ Substitution = tuple[tuple[str, str], ...]
 """Hyperparameters and what they are put to: a number, or another hyperparameter."""
 
 _STEPS = 4
+_EACH = 3.0
+"""Seconds for one comparison."""
 _START: Values = (0.625, -1.375)
 _HOW = "a search over {0} substitutions against {1} rules; `compare` proves each one listed"
 
@@ -104,7 +106,7 @@ def search(
         if any(_follows(case, known) for known in found):
             continue
         left, right = by_name[case.left], by_name[case.right]
-        if compare(left, right, given=case.given, timeout=5.0).verdict == "equal":
+        if compare(left, right, given=case.given, timeout=_EACH).verdict == "equal":
             found.append(case)
     return found, tried
 
