@@ -12,7 +12,7 @@ from sympy import QQ, ZZ
 from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
-from optgen.relations.basis import Poly, basis
+from optgen.relations.basis import Poly, basis, cofactors
 from optgen.relations.expand import Terms, adds_up_to_one
 from optgen.relations.systems import System
 from optgen.verify.deadline import Deadline
@@ -146,10 +146,10 @@ def refute(system: System, deadline: Deadline) -> Part | None:
     found = basis(polys, deadline)
     if not found[0].poly.is_ground:
         return None
-    cofactors = found[0].cofactors
+    combined = cofactors(found[0], polys, deadline)
     whole = PolyRing((SATURATION, *system.base, *system.unknown), ZZ, grevlex)
     rational = whole.clone(domain=QQ)
-    denominator, cleared = _clear(cofactors, rational, system)
+    denominator, cleared = _clear(combined, rational, system)
     y = rational.gens[0]
     part_lines = []
     constant = denominator.is_ground
@@ -188,20 +188,20 @@ def over_field(poly: Poly, ring: Any, count: int) -> Poly:
     )
 
 
-def _clear(cofactors: tuple[Poly, ...], ring: Any, system: System) -> tuple[Poly, list[Poly]]:
+def _clear(combined: tuple[Poly, ...], ring: Any, system: System) -> tuple[Poly, list[Poly]]:
     """Return a common denominator of all coefficients, and the cofactors multiplied by it."""
     count = len(system.base)
     if not count:
         shifted = [
             ring.from_dict({(0, *(m if system.unknown else ())): c for m, c in q.items()})
-            for q in cofactors
+            for q in combined
         ]
         return ring.one, shifted
-    inner = cofactors[0].ring.domain.field.ring
-    denominators = [c.denom for q in cofactors for c in q.values()]
+    inner = combined[0].ring.domain.field.ring
+    denominators = [c.denom for q in combined for c in q.values()]
     common = reduce(lambda a, b: a.lcm(b), denominators, inner.one)
     cleared = []
-    for q in cofactors:
+    for q in combined:
         terms: dict[tuple[int, ...], Any] = {}
         for monomial, c in q.items():
             outside = monomial if system.unknown else ()

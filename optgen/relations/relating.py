@@ -148,11 +148,10 @@ class _Search:
             found = refutation(fixed, joined, 1, limit, at)
             if found is not None:
                 return found
-        for together in (1, 2, 3):
-            for points in POINTS:
-                found = self._at_points(fixed, points[:together], first, at)
-                if found is not None:
-                    return found
+        for points in POINTS:
+            found = self._at_points(fixed, points, first, at)
+            if found is not None:
+                return found
         return None
 
     def _at_points(
@@ -164,7 +163,7 @@ class _Search:
     ) -> Refutation | None:
         """Add a few runs with numbers to what the first step says."""
         families = [f for p in points if (f := Family.point(fixed, p)) is not None]
-        limit = self.deadline.sooner(1.5)
+        limit = self.deadline.sooner(1 + len(points))
         systems: list[System] = []
         try:
             for joined in refute_families(fixed, families, limit, strict=True, begin=first):

@@ -51,7 +51,7 @@ def hyperparameters(
 ) -> Iterator[dict[str, sympy.Expr]]:
     """Yield values for the hyperparameters of the second rule that solve a system.
 
-    One that the system leaves free gets the value of the same name, or else its default.
+    One that the system leaves free gets the value of the same name, or else 0 or its default.
     """
     seen: list[dict[str, sympy.Expr]] = []
     for system in found:
@@ -63,18 +63,22 @@ def hyperparameters(
 
 
 def _filled(pair: Pair, solution: Mapping[str, sympy.Expr]) -> Iterator[dict[str, sympy.Expr]]:
-    free: dict[sympy.Symbol, sympy.Expr] = {}
-    for hyper in pair.b.hyperparameters:
-        unknown = symbol(hyper.name + PRIME)
-        if hyper.name in pair.fixed or unknown.name in solution:
-            continue
-        free[unknown] = pair.values.get(hyper.name, sympy.Rational(str(hyper.default)))
-    values = {}
-    for name, value in sought(pair).items():
-        value = solution.get(str(value), value) if value.is_Symbol else value
-        values[name] = sympy.sympify(value).subs(free)
-    if not any(v.has(sympy.nan, sympy.zoo) for v in values.values()):
-        yield values
+    for neutral in (True, False):
+        free: dict[sympy.Symbol, sympy.Expr] = {}
+        for hyper in pair.b.hyperparameters:
+            unknown = symbol(hyper.name + PRIME)
+            if hyper.name in pair.fixed or unknown.name in solution:
+                continue
+            assert isinstance(hyper.domain, Domain)
+            zero = neutral and 0 in hyper.domain
+            other = sympy.Integer(0) if zero else sympy.Rational(str(hyper.default))
+            free[unknown] = pair.values.get(hyper.name, other)
+        values = {}
+        for name, value in sought(pair).items():
+            value = solution.get(str(value), value) if value.is_Symbol else value
+            values[name] = sympy.sympify(value).subs(free)
+        if not any(v.has(sympy.nan, sympy.zoo) for v in values.values()):
+            yield values
 
 
 def maps(pair: Pair, values: Mapping[str, sympy.Expr], deadline: Deadline) -> Iterator[RunMap]:

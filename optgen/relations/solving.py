@@ -191,7 +191,7 @@ class _Solver:
                 else:
                     terms[outside] = over(int(inside[()]))
             moved.append(ring.from_dict(terms))
-        found = basis(moved, self._deadline, tracked=False)
+        found = basis(moved, self._deadline)
         return [self._back(e.poly, base) for e in found]
 
     def _back(self, poly: Poly, base: list[int]) -> Poly:

@@ -52,6 +52,6 @@ def steps_alone(pair: Pair, deadline: Deadline) -> bool:
         over = QQ.frac_field(*system.base) if system.base else QQ
         ring = PolyRing(system.unknown, over, grevlex)
         polys = [over_field(c.poly, ring, len(system.base)) for c in system.conditions]
-        if not polys or not basis(polys, deadline, tracked=False)[0].poly.is_ground:
+        if not polys or not basis(polys, deadline)[0].poly.is_ground:
             return True
     return False
