@@ -43,10 +43,12 @@ class Family:
     Attributes:
         start: What the runs are given, over free positive variables.
         free: Those variables.
+        words: Which runs these are, for people.
     """
 
     start: Start
     free: tuple[str, ...]
+    words: str
 
     @classmethod
     def of(cls, pair: Pair, signs: Sequence[int]) -> Family:
@@ -60,7 +62,12 @@ class Family:
             others = {name: f"{name}{k}" for name in pair.inputs[1:]}
             free += others.values()
             inputs.append({name: ("name", own) for name, own in others.items()})
-        return cls(Start(_signed("param", signs[0]), tuple(grads), tuple(inputs)), tuple(free))
+        names_given = ("param", *(f"grad{k}" for k in range(1, len(signs))))
+        words = ", ".join(
+            name if sign > 0 else f"-{name}" for name, sign in zip(names_given, signs, strict=True)
+        )
+        start = Start(_signed("param", signs[0]), tuple(grads), tuple(inputs))
+        return cls(start, tuple(free), words)
 
     @classmethod
     def point(cls, pair: Pair, numbers: Sequence[int]) -> Family | None:
@@ -68,7 +75,7 @@ class Family:
         if len(pair.inputs) > 1:
             return None
         values: list[Tree] = [("number", Fraction(n)) for n in numbers]
-        return cls(Start(values[0], tuple(values[1:])), ())
+        return cls(Start(values[0], tuple(values[1:])), (), ", ".join(map(str, numbers)))
 
 
 def _signed(name: str, sign: int) -> Tree:
@@ -102,7 +109,7 @@ def _query_equations(
 ) -> list[Equation]:
     """Return the equations of all query points but the first, which says where both begin."""
     equations = [
-        Equation(f"query point {k}", x, y)
+        Equation(f"point of gradient {k} from ({family.words})", x, y)
         for k, (x, y) in enumerate(zip(a.queries, b.queries, strict=True), 1)
     ]
     for course_queries in (a.queries, b.queries):
@@ -195,7 +202,8 @@ def _divided(pair: Pair, family: Family, split: Split, deadline: Deadline) -> li
             allowed = frozenset((1,))
             proof = prove_signs(value, allowed, domains_of(pair, free), {}, deadline)
             if not isinstance(proof, Failure):
-                found.append(Family(family.start.replaced(name, value), free))
+                words = f"{family.words}; {name} such that a sign is {'+' if sign > 0 else '-'}"
+                found.append(Family(family.start.replaced(name, value), free, words))
     return found
 
 
