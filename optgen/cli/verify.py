@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from optgen.cli import options, output
+from optgen.cli import foreign, options, output
 from optgen.cli.levels import VerifyReport, VerifyRequest, run_levels
 from optgen.configuration import spec_folders
 from optgen.doctor import LEVELS
@@ -27,22 +28,29 @@ from optgen.doctor import LEVELS
     metavar="DIR",
     help="A folder (or file) of claims to check besides the rules.",
 )
+@foreign.options
 @options.specs
 @options.as_json
 @click.pass_context
 def verify(
     ctx: click.Context,
+    /,
     names: tuple[str, ...],
     levels: tuple[str, ...],
     claims: Path | None,
     specs: tuple[Path, ...],
     as_json: bool,
+    **kernel: Any,
 ) -> None:
     """Check rules and claims, at every level that this machine has the tools for.
 
     Exits with 1 if a check failed or stayed unknown, with 2 if a level that was
-    asked for by name could not run.
+    asked for by name could not run. With --ptx, a kernel that optgen did not
+    write is compared with a rule: 0 proved, 1 refuted or unknown.
     """
+    code = foreign.verify_foreign({**kernel, "specs": spec_folders(specs)}, names, levels, as_json)
+    if code is not None:
+        ctx.exit(code)
     request = VerifyRequest(names, tuple(dict.fromkeys(levels)), claims, spec_folders(specs))
     with output.working("verifying"):
         report = run_levels(request)

@@ -170,9 +170,11 @@ def _never_below(number: Number, limit: int, facts: Facts, known: Quotients) -> 
         if isinstance(fact, Less):
             # What is known not to be negative.
             sure = subtract(-1, fact.poly) if holds else fact.poly
-            low = known.least_value(subtract(subtract(number, limit), sure))
-            if low is not None and low >= 0:
-                return True
+            for factor in (1, 2, 4, 8):
+                scaled = multiply(factor, subtract(number, limit))
+                low = known.least_value(subtract(scaled, sure))
+                if low is not None and low > -factor:
+                    return True
     return False
 
 

@@ -18,6 +18,7 @@ from optgen.translation.ptx_integers import (
     Number,
     Poly,
     add,
+    divisor,
     multiply,
     subtract,
 )
@@ -224,15 +225,14 @@ def _masked(
 
 
 def _disjoint(context: Context, left: Number, right: Number) -> bool:
-    """Whether two numbers have no bit in common: one below what divides the other."""
-    for a, b in ((left, right), (right, left)):
-        high = context.known.largest_value(b)
-        low = context.known.least_value(b)
-        if high is None or low is None or low < 0:
-            continue
-        if context.known.remainder(a, 1 << high.bit_length()) == 0:
+    """Whether two numbers have no bit in common."""
+    for number, other in ((left, right), (right, left)):
+        high = context.known.largest_value(other)
+        shared = divisor(number)
+        if high is not None and high < (shared & -shared):
             return True
-    return False
+    a, b = context.known.bits(left), context.known.bits(right)
+    return a is not None and b is not None and not a & b
 
 
 def negation(context: Context, state: State, instruction: Instruction) -> Value:

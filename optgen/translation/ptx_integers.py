@@ -202,6 +202,22 @@ class Quotients:
             return rest
         return subtract(number, multiply(by, self.quotient(number, by)))
 
+    def bits(self, number: Number) -> int | None:
+        """Return a mask of the bits that may be set, or None if terms may carry."""
+        mask = 0
+        for monomial, factor in parts(number).items():
+            if factor < 0:
+                return None
+            own = factor
+            if monomial:
+                high = self.largest_value(build({monomial: factor}))
+                low = (factor & -factor).bit_length() - 1
+                own = (1 << (64 if high is None else high.bit_length())) - (1 << low)
+            if own & mask:
+                return None
+            mask |= own
+        return mask
+
     def _fits(self, rest: Number, by: int) -> bool:
         low, high = self.least_value(rest), self.largest_value(rest)
         return low is not None and high is not None and low >= 0 and high < by

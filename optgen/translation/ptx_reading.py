@@ -124,8 +124,9 @@ def launch_symbols(kernel: Entry, signature: Signature, known: Quotients) -> dic
                 most = 2**16
             known.largest[f"{name}.{axis}"] = most
             specials[f"%{name}.{axis}"] = symbol(f"{name}.{axis}")
-    if signature.threads is not None:
-        specials["%ntid.x"] = signature.threads
+    threads = kernel.max_threads if kernel.exact_threads else signature.threads
+    if threads is not None:
+        specials["%ntid.x"] = threads
         specials |= {"%ntid.y": 1, "%ntid.z": 1, "%tid.y": 0, "%tid.z": 0}
     return specials
 

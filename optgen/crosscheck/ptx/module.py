@@ -132,6 +132,7 @@ class Entry:
         instructions: The code; `Instruction.target` indexes into it.
         labels: Indices that some branch goes to.
         max_threads: Largest block it was compiled for, or None.
+        exact_threads: Whether blocks must be exactly that large.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Entry:
     instructions: tuple[Instruction, ...]
     labels: frozenset[int]
     max_threads: int | None
+    exact_threads: bool = False
 
     def contractible(self) -> tuple[Instruction, ...]:
         """Return additions and multiplications that carry no rounding mode.

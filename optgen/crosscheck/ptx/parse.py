@@ -35,6 +35,7 @@ SPECIALS = frozenset(
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _HEADER = re.compile(r"\.(version|target|address_size)\s+(\S+)[^\S\n]*(?=\n|$)")
 _IGNORED_LINE = re.compile(r"\.(?:loc|file)\s[^\n]*")  # debug information
+_DATA = re.compile(r"\.global\s[^;{]*(?:=\s*(?:\{[^}]*\}|[^;{]*))?;")  # code that names it is refused
 _ENTRY = re.compile(r"(?:\.visible\s+|\.weak\s+)?\.entry\s+([\w$]+)\s*\(([^)]*)\)([^{;]*)\{", re.S)
 _LABEL = re.compile(r"([\w$]+)\s*:(?!:)\s*")
 _PARAMETER = re.compile(
@@ -118,7 +119,7 @@ def parse(ptx: str) -> Module:
         start = reader.line()
         if found := reader.take(_HEADER):
             header[found[1]] = found[2]
-        elif reader.take(_IGNORED_LINE):
+        elif reader.take(_IGNORED_LINE) or reader.take(_DATA):
             continue
         elif found := reader.take(_ENTRY):
             entry = _entry(found, reader, start, tuple(shared))
@@ -138,7 +139,7 @@ def _entry(found: re.Match[str], reader: _Text, line: int, shared: tuple[Variabl
     )
     names = frozenset(p.name for p in parameters) | frozenset(v.name for v in shared)
     body = _Body(names)
-    max_threads = _tuning(found[3], line)
+    max_threads, required = _tuning(found[3], line)
     while True:
         if not reader.skip_blanks():
             raise reader.refuse("an entry without its closing brace")
@@ -157,7 +158,7 @@ def _entry(found: re.Match[str], reader: _Text, line: int, shared: tuple[Variabl
             continue
         else:
             _statement(reader.statement(), start, body)
-    return _finish(found[1], parameters, shared, body, max_threads)
+    return _finish(found[1], parameters, shared, body, max_threads, required)
 
 
 def _statement(text: str, line: int, body: _Body) -> None:
@@ -230,9 +231,13 @@ def _variable(text: str, line: int) -> Variable:
     return Variable(found[5], found[2], int(found[3] or width), size)
 
 
-def _tuning(text: str, line: int) -> int | None:
-    """Read the performance directives between an entry's head and its body."""
+def _tuning(text: str, line: int) -> tuple[int | None, bool]:
+    """Read the performance directives between an entry's head and its body.
+
+    Returns the largest block, and whether every block must be that large.
+    """
     limit, at, text = None, 0, text.strip()
+    required = ".reqntid" in text
     while at < len(text):
         found = _TUNING.match(text, at)
         if not found:
@@ -242,7 +247,7 @@ def _tuning(text: str, line: int) -> int | None:
             for extent in re.findall(r"\d+", found[3]):
                 limit *= int(extent)
         at = found.end()
-    return limit
+    return limit, required
 
 
 def _finish(
@@ -251,6 +256,7 @@ def _finish(
     shared: tuple[Variable, ...],
     body: _Body,
     max_threads: int | None,
+    required: bool,
 ) -> Entry:
     instructions = tuple(_instruction(text, line, body) for line, text in body.code)
     return Entry(
@@ -261,6 +267,7 @@ def _finish(
         instructions=instructions,
         labels=frozenset(i.target for i in instructions if i.target is not None),
         max_threads=max_threads,
+        exact_threads=required,
     )
 
 
