@@ -49,7 +49,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "ir": ("base", "spec", "notation"),
     "backends": ("base", "spec", "notation", "ir"),
     "runtime": ("base",),
-    "verify": ("base", "spec", "notation", "ir"),
+    "verify": ("base", "spec", "notation", "ir", "checker"),
     "checker": (),
     "relations": ("base", "spec", "notation", "verify"),
     "sheet": ("base", "spec", "notation", "ir", "verify", "relations"),

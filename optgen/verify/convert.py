@@ -50,6 +50,20 @@ class Converter:
         self._done: dict[int, tuple[Tree, Quotient]] = {}
         self._everywhere: Converter | None = None
 
+    @property
+    def powers(self) -> Powers:
+        """Raises to powers in the region."""
+        return self._powers
+
+    def known(self, tree: Tree) -> Quotient | None:
+        """Return the normal form of an expression if it was converted already."""
+        found = self._done.get(id(tree))
+        return None if found is None else found[1]
+
+    def settled(self, poly: Poly) -> Poly:
+        """Return a polynomial with the variables that the region fixes put in place."""
+        return self._settle(poly).numer
+
     def convert(self, tree: Tree) -> Quotient:
         """Return the normal form of an expression.
 

@@ -8,7 +8,7 @@ Every operation holds at every point at which its operands have a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -102,6 +102,11 @@ class Field:
             Generator(name, domain)
             for name, domain in zip(self.variables, self.domains, strict=True)
         ]
+
+    @property
+    def keys(self) -> Mapping[Hashable, int]:
+        """The index of each generator that is no variable, by what it was asked for with."""
+        return self._keys
 
     @property
     def one(self) -> Poly:

@@ -53,11 +53,29 @@ class Powers:
         safe = all(share > 0 and self.signs.known(term) <= {0, 1} for term, share in terms)
         if signs != {1} and not (safe and constant >= 0):
             raise NegativeExponent("a power of a base that may be 0, with a negative exponent")
-        total = space.power(self.roots.root(base, constant.denominator), constant.numerator)
+        factors, _, total = self.law(base, exponent)
+        for index, times in factors:
+            atom = space.polynomial(space.ring.gens[index])
+            total = space.multiply(total, space.power(atom, times))
+        return total
+
+    def law(
+        self, base: Quotient, exponent: Quotient
+    ) -> tuple[list[tuple[int, int]], Fraction, Quotient]:
+        """Return the factors of base**exponent, for an exponent that is no constant.
+
+        Returns:
+            Generators with their exponents, the constant in the exponent, and the base
+            raised to it.
+        """
+        space = self.signs.space
+        terms, constant = self._exponents(exponent)
+        rest = space.power(self.roots.root(base, constant.denominator), constant.numerator)
+        factors = []
         for term, share in terms:
             atom = self._atom(base, term, Fraction(1, share.denominator))
-            total = space.multiply(total, space.power(atom, share.numerator))
-        return total
+            factors.append((space.occurring(atom.numer)[0], share.numerator))
+        return factors, constant, rest
 
     def _exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
         """Return an exponent as terms with their shares, and a constant.

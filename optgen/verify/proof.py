@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from optgen.domains import REAL, Domain
+from optgen.verify.certificates import Branch, Writer
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.factors import Factorer
@@ -13,6 +15,8 @@ from optgen.verify.field import Field, MoreGenerators, Poly, Quotient, Undefined
 from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
+from optgen.verify.statement import Equation as Equation
+from optgen.verify.statement import state
 from optgen.verify.structure import signs_as_written
 from optgen.verify.verdicts import Certificate, RegionProof, Unsupported
 
@@ -31,21 +35,16 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """Two expressions that should be equal, under a label for people."""
-
-    label: str
-    left: Tree
-    right: Tree
-
-
 class _NoProof(Exception):
     """What should hold in a region was not proved there."""
 
 
 Goal = Callable[[Converter], list[tuple[str, Quotient]]]
 """Settles one region: its labelled normal forms; raises `_NoProof` where there is no proof."""
+
+
+Write = Callable[[Branch, Converter], dict[str, Any]]
+"""Writes a finished proof down; the converter is one of the whole domain."""
 
 
 def prove_equal(
@@ -81,7 +80,13 @@ def prove_equal(
         return values
 
     trees = tuple(tree for e in equations for tree in (e.left, e.right))
-    return _everywhere(goal, trees, domains, definitions, deadline)
+    statement, table = state(equations, domains, definitions)
+
+    def write(tree: Branch, everywhere: Converter) -> dict[str, Any]:
+        writer = Writer(statement, table, everywhere.signs.factorer)
+        return {"statement": statement, "proof": writer.write(tree, everywhere)}
+
+    return _everywhere(goal, trees, domains, definitions, deadline, write)
 
 
 def prove_signs(
@@ -118,6 +123,7 @@ def _everywhere(
     domains: Mapping[str, Domain],
     definitions: Mapping[str, Tree],
     deadline: Deadline,
+    write: Write | None = None,
 ) -> Certificate | Failure:
     variables = _variables(trees, definitions)
     spare, from_one = 8, False
@@ -126,7 +132,7 @@ def _everywhere(
         index = {name: i for i, name in enumerate(variables)}
         program = Program(definitions, index, from_one)
         try:
-            return _in_every_region(goal, program, field)
+            return _in_every_region(goal, program, field, write)
         except MoreGenerators:
             spare *= 2
             if spare > _MOST_GENERATORS:
@@ -155,31 +161,38 @@ def _variables(trees: tuple[Tree, ...], definitions: Mapping[str, Tree]) -> tupl
     return tuple(sorted(found))
 
 
-def _in_every_region(goal: Goal, program: Program, field: Field) -> Certificate | Failure:
+def _in_every_region(
+    goal: Goal, program: Program, field: Field, write: Write | None
+) -> Certificate | Failure:
     factorer = Factorer(field)
     proofs: list[RegionProof] = []
-    todo = [Region()]
+    tree = Branch(Region())
+    todo = [tree]
     count = 0
     while todo:
-        region = todo.pop()
+        branch = todo.pop()
+        region = branch.region
         count += 1
         if count > _MOST_REGIONS:
             return Failure(f"more than {_MOST_REGIONS} regions")
-        converter = Converter(program, factorer, region)
+        converter = branch.converter = Converter(program, factorer, region)
         try:
             values = goal(converter)
         except NeedSplit as split:
-            parts = [region.refine(field, split.factor, part) for part in split.parts]
-            todo += [part for part in reversed(parts) if part is not None]
+            branch.factor = split.factor
+            parts = [(part, region.refine(field, split.factor, part)) for part in split.parts]
+            branch.parts = [(part, Branch(below)) for part, below in parts if below is not None]
+            todo += [below for _, below in reversed(branch.parts)]
             continue
         except _NoProof as error:
             place = " and ".join(region.conditions(field))
             return Failure(f"{error} where {place}" if place else str(error))
         texts = [(label, field.text(v.numer), field.text(v.denom)) for label, v in values]
         proofs.append(RegionProof(region.conditions(field), tuple(texts)))
+    document = write(tree, Converter(program, factorer, Region())) if write else None
     used = field.generators[len(program.variables) :]
     labels = tuple(
         (str(field.ring.symbols[len(program.variables) + i]), g.label) for i, g in enumerate(used)
     )
     ends = tuple((g.label, str(g.domain)) for g in field.generators[: len(program.variables)])
-    return Certificate(labels, ends, tuple(proofs))
+    return Certificate(labels, ends, tuple(proofs), () if document is None else (document,))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+from optgen.checker import KIND, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,20 @@ class Certificate:
         definitions: What each generator of the normal forms stands for (`R1 = sqrt(v)`).
         domains: The domain of each variable, as text.
         regions: The regions.
+        proofs: Statements with their proofs, as `optgen.checker` reads them.
     """
 
     definitions: tuple[tuple[str, str], ...]
     domains: tuple[tuple[str, str], ...]
     regions: tuple[RegionProof, ...]
+    proofs: tuple[Mapping[str, Any], ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return what `optgen.checker` checks, as a JSON document."""
+        return {"kind": KIND, "version": VERSION, "proofs": list(self.proofs)}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the certificate as a JSON document."""
+        """Return the certificate for people, as a JSON document."""
         return {
             "definitions": dict(self.definitions),
             "domains": dict(self.domains),

@@ -1,0 +1,91 @@
+"""How the sign of a polynomial is read in a region, written down for the checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from optgen.verify.boxes import Signs
+from optgen.verify.field import Poly
+from optgen.verify.signs import SignReader
+
+Hint = Any
+"""None where the checker finds the sign alone, else a list as in `optgen.checker`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignHints:
+    """Writes hints in one region.
+
+    Attributes:
+        reader: Reads signs there.
+        number: Gives a polynomial its number in the certificate.
+        settle: Puts in place what is fixed in the region, and reduces.
+    """
+
+    reader: SignReader
+    number: Callable[[Poly], int]
+    settle: Callable[[Poly], Poly]
+
+    def of(self, poly: Poly) -> tuple[Signs, Hint]:
+        """Return signs that a polynomial may have, and how that is seen."""
+        poly = self.settle(poly)
+        if not poly:
+            return frozenset((0,)), None
+        found = self._plain(poly)
+        if len(found) == 1:
+            return found, None
+        factors = self.reader.factorer.factor(poly)
+        if len(factors.powers) == 1 and factors.powers[0][1] == 1 and factors.constant in (1, -1):
+            signs, hint = self._conjugate(poly)
+        else:
+            signs, parts = frozenset((1 if factors.constant > 0 else -1,)), []
+            for base, exponent in factors.powers:
+                own, below = self._factor(base)
+                own = own if exponent % 2 else frozenset(s * s for s in own)
+                signs = frozenset(s * t for s in signs for t in own)
+                parts.append([self.number(base), exponent, below])
+            hint = ["product", factors.constant, parts]
+        return (
+            (found & signs, hint) if hint is not None and found & signs != found else (found, None)
+        )
+
+    def _plain(self, poly: Poly) -> Signs:
+        content, primitive = poly.primitive()
+        flip = 1 if primitive.LC > 0 else -1
+        found = self.reader.of_factor(flip * primitive)
+        return frozenset(s * flip for s in found)
+
+    def _factor(self, base: Poly) -> tuple[Signs, Hint]:
+        found = self._plain(base)
+        if len(found) == 1:
+            return found, None
+        signs, hint = self._conjugate(base)
+        return (found & signs, hint) if hint is not None else (found, None)
+
+    def _conjugate(self, poly: Poly) -> tuple[Signs, Hint]:
+        """For `a*R - b` with a, b >= 0 the sign is that of `(a*R)**q - b**q`."""
+        space = self.reader.space
+        for index in reversed(space.occurring(poly)):
+            degree = space.generators[index].degree
+            if degree != 2 or poly.degree(space.ring.gens[index]) != 1:
+                continue
+            high = space.coefficient(poly, index)
+            low = poly - high * space.ring.gens[index]
+            for sign in (1, -1):
+                above, above_hint = self.of(sign * high)
+                below, below_hint = self.of(-sign * low)
+                if not (above <= {0, 1} and below <= {0, 1}):
+                    continue
+                left = sign * high * space.ring.gens[index]
+                square = high**2 * space.generators[index].radicand - low**2
+                signs, powers = self.of(space.reduce(square))
+                root = [self.number(space.ring.gens[index]), 1, None]
+                product = ["product", 1, [[self.number(sign * high), 1, above_hint], root]]
+                numbers = self.number(left), self.number(-sign * low)
+                hint: Hint = ["conjugate", *numbers, 2, product, below_hint, powers]
+                if sign < 0:
+                    hint = ["product", -1, [[self.number(-poly), 1, hint]]]
+                return frozenset(s * sign for s in signs), hint
+        return frozenset((-1, 0, 1)), None
