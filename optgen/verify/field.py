@@ -28,6 +28,7 @@ Poly = Any
 """A `sympy.polys.rings.PolyElement` over the integers; sympy ships no types."""
 
 _LARGEST_POLY = 200_000  # products of terms; larger ones are given up before memory is
+_LARGEST_POWER = 1000  # of a single term
 _LONGEST_COEFFICIENT = 1 << 20  # bits
 
 
@@ -78,6 +79,7 @@ class Field:
         generators: What each generator in use stands for.
         reduced: The arguments of the norms and means met, with their keys.
         shapes: Numbers for what has no normal form.
+        powers: Base and exponent of the generators that are powers, by index.
     """
 
     variables: Sequence[str]
@@ -89,6 +91,7 @@ class Field:
     generators: list[Generator] = field(init=False)
     reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
     shapes: Shapes = field(init=False, default_factory=Shapes)
+    powers: dict[int, tuple[Quotient, Poly]] = field(init=False, default_factory=dict)
     _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -127,6 +130,19 @@ class Field:
             self._keys[key] = index
             self.generators.append(make())
         return self.ring.gens[index]
+
+    def existing(self, key: Hashable) -> Poly | None:
+        """Return the generator of a key if it has been made."""
+        index = self._keys.get(key)
+        return None if index is None else self.ring.gens[index]
+
+    def index_of(self, value: Quotient) -> int:
+        """Return the index of the generator that a value is, -1 if it is none."""
+        if value.denom == 1 and len(value.numer) == 1 and value.numer.LC == 1:
+            monomial = value.numer.LM
+            if sum(monomial) == 1:
+                return int(monomial.index(1))
+        return -1
 
     def constant(self, value: Fraction | int) -> Quotient:
         """Return a rational number."""
@@ -222,14 +238,22 @@ class Field:
 
     def power(self, a: Quotient, exponent: int) -> Quotient:
         """Return a ** exponent for an integer exponent."""
-        if abs(exponent) > 64:
+        simple = len(a.numer) <= 1 and len(a.denom) == 1
+        if abs(exponent) > (_LARGEST_POWER if simple else 64):
             raise Unsupported(f"the power {exponent}")
         if exponent < 0:
             a, exponent = self.invert(a), -exponent
+        if simple and exponent > 8:
+            return self.cancel(self._power(a.numer, exponent), self._power(a.denom, exponent))
         result = self.constant(1)
         for _ in range(exponent):
             result = self.multiply(result, a)
         return result
+
+    def _power(self, term: Poly, exponent: int) -> Poly:
+        if term and _length(term) * exponent > _LONGEST_COEFFICIENT:
+            raise Unsupported("a polynomial with huge coefficients")
+        return term**exponent
 
     def occurring(self, poly: Poly) -> tuple[int, ...]:
         """Return the indices of the generators that occur in a polynomial, in order."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd
+from typing import Any
+
+from sympy import perfect_power
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, Domain
 from optgen.verify.field import Generator, Poly, Quotient
@@ -11,6 +15,8 @@ from optgen.verify.regions import Region
 from optgen.verify.roots import Roots
 from optgen.verify.signs import SignReader
 from optgen.verify.verdicts import Unsupported
+
+_LARGEST_CONSTANT = 10**12  # constants are looked at as powers of smaller ones up to here
 
 
 class NegativeExponent(Unsupported):
@@ -46,17 +52,17 @@ class Powers:
             return space.power(self.roots.root(base, int(exponent.denom.LC)), p)
         if base.numer == base.denom:
             return base
-        signs = self.signs.known_quotient(base)
-        if not signs <= {0, 1}:
-            raise Unsupported("a power whose base may be negative")
         terms, constant = self._exponents(exponent)
+        signs = self.signs.known_quotient(base)
+        if not (signs <= {0, 1} or self._whole(terms, constant)):
+            raise Unsupported("a power whose base may be negative")
         safe = all(share > 0 and self.signs.known(term) <= {0, 1} for term, share in terms)
-        if signs != {1} and not (safe and constant >= 0):
+        if 0 in signs and not (safe and constant >= 0):
             raise NegativeExponent("a power of a base that may be 0, with a negative exponent")
-        factors, _, total = self.law(base, exponent)
-        for index, times in factors:
-            atom = space.polynomial(space.ring.gens[index])
-            total = space.multiply(total, space.power(atom, times))
+        total = space.power(self.roots.root(base, constant.denominator), constant.numerator)
+        for part, count in self._bases(base):
+            for term, share in terms:
+                total = space.multiply(total, self._raised(part, term, share * count))
         return total
 
     def law(
@@ -67,15 +73,67 @@ class Powers:
         Returns:
             Generators with their exponents, the constant in the exponent, and the base
             raised to it.
+
+        Raises:
+            Unsupported: The base is taken apart, or a root of the power is taken.
         """
         space = self.signs.space
         terms, constant = self._exponents(exponent)
         rest = space.power(self.roots.root(base, constant.denominator), constant.numerator)
         factors = []
         for term, share in terms:
-            atom = self._atom(base, term, Fraction(1, share.denominator))
-            factors.append((space.occurring(atom.numer)[0], share.numerator))
+            key = ("power", base.numer, base.denom, term, Fraction(1))
+            atom = space.existing(key)
+            if atom is None or share.denominator != 1:
+                raise Unsupported("a power that is written by others")
+            factors.append((space.occurring(atom)[0], share.numerator))
         return factors, constant, rest
+
+    def _whole(self, terms: list[tuple[Poly, Fraction]], constant: Fraction) -> bool:
+        """Whether an exponent is an integer at every point."""
+        space = self.signs.space
+        integers = all(
+            share.denominator == 1
+            and all(space.generators[i].domain.integer for i in space.occurring(term))
+            for term, share in terms
+        )
+        return integers and constant.denominator == 1
+
+    def _bases(self, base: Quotient) -> list[tuple[Quotient, int]]:
+        """Write a base as a product of powers of bases, each irreducible if that loses nothing.
+
+        A fraction that is at most 1 stays whole: so do its powers.
+        """
+        space, factorer = self.signs.space, self.signs.factorer
+        if base.denom != 1:
+            gap = self.signs.known(space.product(base.denom - base.numer, base.denom))
+            if not base.denom.is_ground and gap <= {0, 1}:
+                return [(base, 1)]
+        above, below = factorer.factor(base.numer), factorer.factor(base.denom)
+        factors = [(b, e) for b, e in above.powers] + [(b, -e) for b, e in below.powers]
+        found: list[tuple[Quotient, int]] = []
+        constant = Fraction(above.constant, below.constant)
+        for poly, exponent in factors:
+            signs = self.signs.of_factor(poly)
+            if signs <= {0, -1}:
+                poly, constant = -poly, -constant if exponent % 2 else constant
+            elif not signs <= {0, 1} and self.signs.known_quotient(base) <= {0, 1}:
+                return [(base, 1)]  # the parts might be negative where the whole is not
+            found.append((space.polynomial(poly), exponent))
+        if constant != 1:
+            root, count = _smallest_base(constant)
+            found.append((space.constant(root), count))
+        return found
+
+    def _raised(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
+        """Return base**(term*share) for a base that no product has to be taken out of."""
+        space = self.signs.space
+        known = space.powers.get(space.index_of(base))
+        if known is not None and self.signs.known_quotient(known[0]) <= {0, 1}:
+            inner, first = known
+            return self._raised(inner, space.product(first, term), share)
+        atom = self.roots.root(self._atom(base, term), share.denominator)
+        return space.power(atom, share.numerator)
 
     def _exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
         """Return an exponent as terms with their shares, and a constant.
@@ -100,7 +158,7 @@ class Powers:
             terms.append((term, share))
         return terms, constant
 
-    def _atom(self, base: Quotient, term: Poly, root: Fraction) -> Quotient:
+    def _atom(self, base: Quotient, term: Poly) -> Quotient:
         space = self.signs.space
 
         def describe() -> Generator:
@@ -113,9 +171,31 @@ class Powers:
             if signs <= {0, 1} and gap <= {0, 1} and exponent <= {0, 1}:
                 below = gap == {1} and exponent == {1}
                 domain = Domain(Fraction(0), Fraction(1), low_open=signs == {1}, high_open=below)
-            scale = "" if root == 1 else f"{root}*"
-            text = f"({space.quotient_text(base)})**({scale}({space.text(term)}))"
+            text = f"({space.quotient_text(base)})**({space.text(term)})"
             return Generator(text, domain)
 
-        key = ("power", base.numer, base.denom, term, root)
-        return space.polynomial(space.generator(key, describe))
+        atom = space.generator(("power", base.numer, base.denom, term, Fraction(1)), describe)
+        space.powers[space.index_of(space.polynomial(atom))] = (base, term)
+        return space.polynomial(atom)
+
+
+def _smallest_base(value: Fraction) -> tuple[Fraction, int]:
+    """Write a positive rational number as a power of the smallest base."""
+    if value <= 0:
+        return value, 1
+    counts = []
+    for number in (value.numerator, value.denominator):
+        if number == 1:
+            counts.append(0)
+            continue
+        found: Any = perfect_power(number) if number < _LARGEST_CONSTANT else False
+        counts.append(int(found[1]) if found else 1)
+    count = gcd(*counts)
+    if count < 2:
+        return value, 1
+    parts = [
+        round(number ** (1 / count)) if number > 1 else 1
+        for number in (value.numerator, value.denominator)
+    ]
+    root = Fraction(parts[0], parts[1])
+    return (root, count) if root**count == value else (value, 1)

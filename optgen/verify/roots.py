@@ -9,7 +9,7 @@ from math import isqrt
 from sympy import factorint
 
 from optgen.domains import NONNEGATIVE, POSITIVE
-from optgen.verify.field import Generator, Poly, Quotient
+from optgen.verify.field import Generator, Poly, Quotient, UndefinedEverywhere
 from optgen.verify.regions import Region
 from optgen.verify.signs import SignReader
 from optgen.verify.verdicts import Unsupported
@@ -69,7 +69,7 @@ class Roots:
         outside = space.multiply(outside, factor)
         if constant < 0:
             if group_radicand == 1:
-                raise Unsupported("the root of a negative number")
+                raise UndefinedEverywhere("the root of a negative number")
             constant, group_radicand = -constant, -group_radicand
         whole_number, primes = _take_out(
             constant.numerator * constant.denominator ** (degree - 1), degree
@@ -107,6 +107,9 @@ class Roots:
 
     def _atom(self, radicand: Poly, degree: int) -> Quotient:
         space = self.signs.space
+        flat = self._denested(radicand) if degree == 2 else None
+        if flat is not None:
+            return flat
 
         def describe() -> Generator:
             # On the whole domain: the generator is used in other regions too.
@@ -115,6 +118,86 @@ class Roots:
             return Generator(label, POSITIVE if positive else NONNEGATIVE, degree, radicand)
 
         return space.polynomial(space.generator(("root", degree, radicand), describe))
+
+    def _denested(self, radicand: Poly) -> Quotient | None:
+        """Write sqrt(a + b*R) as sqrt(p) +- sqrt(q) with p + q = a, if a**2 - (b*R)**2 is a square.
+
+        What is returned has the radicand as its square, and is not negative.
+        """
+        space = self.signs.space
+        index = self._last_root(radicand)
+        if index is None:
+            return None
+        high = space.coefficient(radicand, index)
+        low = radicand - high * space.ring.gens[index]
+        square = space.product(high, high)
+        norm = space.product(low, low) - space.product(square, space.generators[index].radicand)
+        middle = self._square_root(space.reduce(norm))
+        if middle is None:
+            return None
+        halves = [
+            space.multiply(space.add(space.polynomial(low), part), space.constant(Fraction(1, 2)))
+            for part in (middle, space.negate(middle))
+        ]
+        if not all(self.signs.known_quotient(half) <= {0, 1} for half in halves):
+            return None
+        first, second = (self.root(half, 2) for half in halves)
+        for other in (second, space.negate(second)):
+            total = space.add(first, other)
+            if space.same(space.multiply(total, total), space.polynomial(radicand)):
+                return total if self.signs.direction(total) > 0 else space.negate(total)
+        return None
+
+    def _last_root(self, poly: Poly) -> int | None:
+        space = self.signs.space
+        roots = (i for i in reversed(space.occurring(poly)) if space.generators[i].degree == 2)
+        return next(roots, None)
+
+    def _square_root(self, poly: Poly) -> Quotient | None:
+        """Return a value of either sign whose square is a polynomial, over known generators."""
+        space = self.signs.space
+        index = self._last_root(poly)
+        if index is None:
+            return self._rational_square_root(poly)
+        high = space.coefficient(poly, index)
+        low = poly - high * space.ring.gens[index]
+        square = space.product(high, high)
+        norm = space.product(low, low) - space.product(square, space.generators[index].radicand)
+        middle = self._square_root(space.reduce(norm))
+        if middle is None or middle.denom != 1:
+            return None
+        for numer in (low + middle.numer, low - middle.numer):
+            first = self._square_root(space.reduce(2 * numer))  # of 4*first**2
+            if first is None or not first.numer:
+                continue
+            half = space.multiply(first, space.constant(Fraction(1, 2)))
+            rest = space.multiply(
+                space.polynomial(high * space.ring.gens[index]), space.invert(first)
+            )
+            total = space.add(half, rest)
+            if space.same(space.multiply(total, total), space.polynomial(poly)):
+                return total
+        return None
+
+    def _rational_square_root(self, poly: Poly) -> Quotient | None:
+        space = self.signs.space
+        if not poly:
+            return space.polynomial(poly)
+        factors = self.signs.factorer.factor(poly)
+        if factors.constant < 0 or factors.constant > _LARGEST_CONSTANT:
+            return None
+        whole, primes = _take_out(factors.constant, 2)
+        total = space.ring(whole)
+        odd = [space.ring(prime) for prime in primes]
+        for base, exponent in factors.powers:
+            total = space.product(total, space.raised(base, exponent // 2))
+            odd += [base] * (exponent % 2)
+        for base in odd:
+            known = space.existing(("root", 2, base))
+            if known is None:
+                return None
+            total = space.product(total, known)
+        return space.polynomial(space.reduce(total))
 
 
 def _take_out(number: int, degree: int) -> tuple[int, list[int]]:

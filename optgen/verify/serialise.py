@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Not, Or
+from sympy.logic.boolalg import ITE, And, BooleanFalse, BooleanTrue, Not, Or
 
 from optgen.symbols import mean, norm
 from optgen.verify.verdicts import Unsupported
@@ -87,6 +87,9 @@ def _node(expr: sympy.Basic, parts: tuple[Tree, ...], level: int) -> Tree:
         return ("and",)
     if isinstance(expr, BooleanFalse):
         return ("or",)
+    if isinstance(expr, ITE):
+        condition, then, other = parts
+        return ("or", ("and", condition, then), ("and", ("not", condition), other))
     for kind, name in _FUNCTIONS:
         if isinstance(expr, kind):
             return (name, *parts)

@@ -78,6 +78,34 @@ class SignReader:
             total = -total
         return total
 
+    def vanishes(self, poly: Poly, depth: int = 4) -> bool:
+        """Whether a polynomial is 0 wherever its generators have values; may raise `NeedSplit`.
+
+        It is if a factor is. `p + q*R` is 0 where `p**2 = (q*R)**2` and p, q have opposite signs.
+        """
+        space = self.space
+        if not poly:
+            return True
+        if depth == 0:
+            return False
+        for zero, signs in self.region.signs.items():
+            if signs == {0} and not space.reduce(poly.rem([zero])):
+                return True
+        for base, _ in self.factorer.factor(poly).powers:
+            for index in reversed(space.occurring(base)):
+                if space.generators[index].degree != 2:
+                    continue
+                high = space.coefficient(base, index)
+                low = base - high * space.ring.gens[index]
+                if not low:
+                    continue
+                squares = space.product(space.product(high, high), space.generators[index].radicand)
+                if self.vanishes(space.reduce(space.product(low, low) - squares), depth - 1):
+                    ends = [self.direction(space.polynomial(part)) for part in (low, high)]
+                    if ends[0] != ends[1]:
+                        return True
+        return False
+
     def _factors(self, value: Quotient) -> list[_Factor]:
         """Return factors whose signs together make that of a quotient."""
         found: list[_Factor] = []

@@ -133,6 +133,9 @@ def holds(condition: Any, point: Mapping[sympy.Symbol, mpmath.mpf]) -> bool:
     if isinstance(condition, sympy.And | sympy.Or):
         found = [holds(c, point) for c in condition.args]
         return all(found) if isinstance(condition, sympy.And) else any(found)
+    if isinstance(condition, sympy.ITE):
+        test, *branches = condition.args
+        return holds(branches[0 if holds(test, point) else 1], point)
     if isinstance(condition, Not):
         return not holds(condition.args[0], point)
     s = signum(value(condition.lhs, point) - value(condition.rhs, point))
