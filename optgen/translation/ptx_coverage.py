@@ -144,7 +144,7 @@ class Coverage:
             raise Unsupported("lanes end at different elements")
         range_ = self._complete(stores[0].digits, lanes, inner)
         final = end.pop()
-        need = "" if range_ is None else f"the launch covers all elements: {range_} >= {final}"
+        need = "" if range_ is None else _enough(range_, final)
         return first, final, need
 
     def _single(self, stores: list[Store]) -> tuple[Number, Number, str]:
@@ -170,7 +170,8 @@ class Coverage:
         end = ends.pop()
         if ends or not self._not_negative(subtract(add(multiply(group, low.limit), group), end)):
             raise Unsupported("a rest that may be longer than one thread's share")
-        self._complete(low.digits, [0], set())
+        threads = self._complete(low.digits, [0], set())
+        need = "" if threads is None else _enough(multiply(group, threads), end)
         offsets = sorted(store.base for store in stores if isinstance(store.base, int))
         if rest == 0:
             # Offsets that lie behind the end in any case need no store of their own.
@@ -185,7 +186,7 @@ class Coverage:
                 raise Unsupported("a rest of which elements are left out")
         elif offsets != [0] or not _is_pass(rest):
             raise Unsupported("a rest of which elements are left out")
-        return multiply(group, low.limit), end, ""
+        return multiply(group, low.limit), end, need
 
     def _complete(
         self, digits: Number, lanes: Sequence[Number], inner: set[tuple[Number, Number]]
@@ -246,6 +247,10 @@ class Coverage:
                 if self._not_negative(add(scaled, worst)):
                     return True
         return False
+
+
+def _enough(threads: Number, end: Number) -> str:
+    return f"the launch covers all elements: {threads} >= {end}"
 
 
 def _is_pass(number: Number) -> bool:

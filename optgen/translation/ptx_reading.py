@@ -89,8 +89,11 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
         own = [event for event in events if event.place[0] == array]
         needs |= dict.fromkeys(coverage.check(array, own))
     used = frozenset(name for event in events for name in symbols(event.place[1]))
-    if not used & {"tid.y", "tid.z", "ctaid.y", "ctaid.z"}:
+    unused = [n for n in ("tid.y", "tid.z", "ctaid.y", "ctaid.z") if n not in used]
+    if len(unused) == 4:
         needs |= {ONE_DIMENSION: None}
+    else:
+        needs |= {f"n{name} is 1": None for name in unused}
     return PtxReading(entry, _paths(context, events), tuple(needs), context.origins)
 
 

@@ -175,9 +175,18 @@ def _chosen(
     holds = evaluate(chosen, state.facts, context.known, context.store)
     if isinstance(holds, bool):
         return a if holds else b
+    a, b = _as_real(context, a, b), _as_real(context, b, a)
     if isinstance(a, Term) and isinstance(b, Term) and a.type == b.type:
         return expand.choose(context.store, holds, a, b)
     return Lost("it depends on a condition on values")
+
+
+def _as_real(context: Context, value: Value, other: Value) -> Value:
+    """Return the value whose bits a constant has, where it stands beside a value."""
+    if isinstance(other, Term) and isinstance(value, int) and not isinstance(value, bool):
+        size = 64 if other.type == "float64" else 32 if other.type == "float32" else 16
+        return ptx_floats.constant(context, value & ((1 << size) - 1), other.type)
+    return value
 
 
 def _halves(state: State, instruction: Instruction) -> Value | None:
