@@ -1,0 +1,178 @@
+"""One pair: what it is, what the decider says, and what the judges say to that."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from fuzz import digits
+from fuzz.expressions import expression, shaped
+from fuzz.mutating import mutated
+from fuzz.rewriting import rewritten
+from fuzz.trees import DOMAINS, Tree, text, variables
+from optgen.verify import smt
+from optgen.verify.deadline import Deadline
+from optgen.verify.decision import decide_trees
+from optgen.verify.proof import Equation
+from optgen.verify.verdicts import Proved, Refuted, Verdict
+
+POINTS = 60
+WORDS = {"Proved": "equal", "Refuted": "different", "Undecided": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long each may take.
+
+    Attributes:
+        decider: Seconds for the decider.
+        z3: Seconds for z3; 0 to leave it out.
+        points: Points sampled where a pair is held equal.
+    """
+
+    decider: float = 5.0
+    z3: float = 0.5
+    points: int = POINTS
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two expressions, and how they were made.
+
+    Attributes:
+        left: An expression.
+        right: Another.
+        made: `rewritten` or `mutated`.
+        shape: `random` or `optimizer`.
+        change: Kind of the change; empty for a rewritten pair.
+        rules: Names of the rewrite rules applied.
+    """
+
+    left: Tree
+    right: Tree
+    made: str
+    shape: str
+    change: str = ""
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one pair.
+
+    Attributes:
+        number: Number of the pair in the campaign.
+        kind: `rewritten` or the kind of the change, and the shape.
+        verdict: `equal`, `different` or `unknown`.
+        reason: Why it is unknown.
+        seconds: How long the decider took.
+        z3: `agrees`, `abstains`, `disagrees`; for an unknown pair what z3 holds it to be.
+        sampled: Points at which both sides have a value; of an equal pair.
+        certificate: Whether a certificate was checked again.
+        wrong: What contradicts the verdict; empty if nothing does.
+        pair: The two sides as text.
+    """
+
+    number: int
+    kind: tuple[str, str, str]
+    verdict: str
+    reason: str = ""
+    seconds: float = 0.0
+    z3: str = ""
+    sampled: int = 0
+    certificate: bool = False
+    wrong: str = ""
+    pair: tuple[str, str] = ("", "")
+    rules: tuple[str, ...] = field(default=())
+
+
+def make(seed: int, number: int) -> Pair:
+    """Return a pair of the campaign."""
+    rng = random.Random(f"{seed}:{number}")
+    while True:
+        is_shaped = rng.random() < 0.4
+        base = shaped(rng) if is_shaped else expression(rng, rng.choice((2, 3, 3, 4)))
+        shape = "optimizer" if is_shaped else "random"
+        if not variables(base):
+            continue
+        left, first = rewritten(base, rng, rng.choice((0, 0, 1)))
+        right, second = rewritten(base, rng, rng.randint(1, 8 - len(first)))
+        if rng.random() < 0.5:
+            if left == right:
+                continue
+            return Pair(left, right, "rewritten", shape, rules=(*first, *second))
+        change = mutated(right if rng.random() < 0.5 else base, rng)
+        if change is not None and change[0] != left:
+            return Pair(left, change[0], "mutated", shape, change[1], (*first, *second))
+
+
+def judge(seed: int, number: int, limits: Limits) -> Outcome:
+    """Make a pair, have it decided, and check the verdict."""
+    pair = make(seed, number)
+    names = sorted({*variables(pair.left), *variables(pair.right)})
+    domains = {name: DOMAINS[name] for name in names}
+    start = time.perf_counter()
+    verdict = decide_trees(
+        pair.left, pair.right, domains, deadline=Deadline.after(limits.decider), seed=number
+    )
+    seconds = time.perf_counter() - start
+    word = WORDS[type(verdict).__name__]
+    wrong: list[str] = []
+    sampled = 0
+    if isinstance(verdict, Proved):
+        sampled, against = _sample(pair, domains, limits.points, random.Random(number))
+        if against is not None:
+            wrong.append(f"equal, but not at {against}")
+    elif isinstance(verdict, Refuted):
+        point = dict(verdict.point)
+        outside = [n for n, value in point.items() if value not in domains[n]]
+        if outside:
+            wrong.append(f"different at a point outside the domain of {', '.join(outside)}")
+        if digits.differ(pair.left, pair.right, _whole(point, names), most=3) is not True:
+            wrong.append(f"different, but not seen to be so at {point}")
+    said = ""
+    if limits.z3:
+        said, against = _second(pair, verdict, domains, limits.z3)
+        wrong += against
+    keep = bool(wrong) or word == "unknown"
+    return Outcome(
+        number,
+        (pair.made, pair.change, pair.shape),
+        word,
+        getattr(verdict, "reason", ""),
+        seconds,
+        said,
+        sampled,
+        wrong="; ".join(wrong),
+        pair=(text(pair.left), text(pair.right)) if keep else ("", ""),
+        rules=pair.rules if keep else (),
+    )
+
+
+def _whole(point: dict[str, Fraction], names: list[str]) -> dict[str, Fraction]:
+    return {**dict.fromkeys(names, Fraction(1, 2)), **point}
+
+
+def _sample(
+    pair: Pair, domains: dict, count: int, rng: random.Random
+) -> tuple[int, dict[str, Fraction] | None]:
+    """Return at how many points both sides have a value, and one at which they differ."""
+    found = 0
+    for point in digits.points((pair.left, pair.right), domains, rng, 3 * count):
+        differs = digits.differ(pair.left, pair.right, point, most=1)
+        if differs:
+            return found, point
+        found += differs is not None
+        if found >= count + count // 2:
+            break
+    return found, None
+
+
+def _second(pair: Pair, verdict: Verdict, domains: dict, limit: float) -> tuple[str, list[str]]:
+    equation = Equation("value", pair.left, pair.right)
+    if not isinstance(verdict, Proved | Refuted):
+        return smt.ask([equation], domains, limit=limit).word, []
+    said, why = smt.opinion(verdict, equation, domains, limit=limit)
+    return said, [why] if said == "disagrees" else []
