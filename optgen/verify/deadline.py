@@ -36,6 +36,11 @@ class Deadline:
         """Whether the moment is over."""
         return time.monotonic() > self.at
 
+    @property
+    def remaining(self) -> float:
+        """Seconds left, 0 once the moment is over."""
+        return max(0.0, self.at - time.monotonic())
+
     def check(self) -> None:
         """Raise `OutOfTime` once the moment is over."""
         if self.passed:

@@ -11,6 +11,7 @@ import sympy
 
 from optgen.domains import REAL, STEP, Domain
 from optgen.verify import evaluate as independent
+from optgen.verify.borders import approach, borders_of
 from optgen.verify.deadline import Deadline, OutOfTime, within
 from optgen.verify.enclose import Blurred, Interpreter, Numbers, TooLarge, Undefined, Vector
 from optgen.verify.minimise import minimise
@@ -22,6 +23,7 @@ from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verd
 
 _BITS = (96, 384, 1536)
 _SAMPLES = 60
+_AIMED_SAMPLES = 150
 _MORE_SAMPLES = 300
 
 
@@ -116,10 +118,16 @@ def _decide(
     found = search.run(_SAMPLES)
     if found is not None:
         return found
-    proof = prove_equal([Equation("value", left, right)], domains, definitions, deadline)
+    remaining = deadline.remaining
+    proof = prove_equal(
+        [Equation("value", left, right)], domains, definitions, deadline.sooner(0.75 * remaining)
+    )
     if not isinstance(proof, Failure):
         return Proved(proof, search.undefined)
-    found = search.run(_MORE_SAMPLES)
+    try:
+        found = search.run(_AIMED_SAMPLES, aimed=True) or search.run(_MORE_SAMPLES)
+    except OutOfTime:
+        found = None
     return found or Undecided(proof.reason)
 
 
@@ -141,17 +149,27 @@ class _Search:
         self._definitions = [(name, definitions[name]) for name in order if name in definitions]
         variables = sorted(name for name in order if name not in definitions)
         self._domains = {name: domains.get(name, REAL) for name in variables}
-        trees = (left, right, *(tree for _, tree in self._definitions))
-        self._extra = sorted({c for tree in trees for c in constants(tree)})
+        self._trees = (left, right, *(tree for _, tree in self._definitions))
+        self._extra = sorted({c for tree in self._trees for c in constants(tree)})
         self._deadline = deadline
         self._rng = rng
         self.undefined = ""
 
-    def run(self, attempts: int) -> Refuted | None:
-        """Try some points; remember one at which only one side has a value."""
+    def run(self, attempts: int, *, aimed: bool = False) -> Refuted | None:
+        """Try some points; remember one at which only one side has a value.
+
+        Args:
+            attempts: How many.
+            aimed: Whether to go where arguments of max, abs, sign and conditions are 0.
+        """
+        borders = borders_of(self._trees) if aimed else ()
+        if aimed and not borders:
+            return None
         for attempt in range(attempts):
             self._deadline.check()
             point = sample(self._domains, self._rng, attempt, self._extra)
+            if aimed:
+                point = approach(point, borders, self._domains, self._rng, self._roughly)
             for bits in _BITS:
                 try:
                     found = self._differ(point, bits)
@@ -177,6 +195,17 @@ class _Search:
 
         small = minimise(point, self._domains, still)
         return self._confirmed(small) or self._confirmed(point)
+
+    def _roughly(self, tree: Tree, point: Mapping[str, Fraction]) -> Fraction | None:
+        numbers = Numbers(_BITS[0], self._deadline)
+        env: dict[str, Vector] = {name: (value,) for name, value in point.items()}
+        try:
+            (value,) = _Lazy(Interpreter(numbers), env, dict(self._definitions)).value(tree)
+        except (Undefined, Blurred):
+            return None
+        if isinstance(value, Fraction):
+            return value
+        return Fraction(value[0] + value[1], 2 << numbers.bits)
 
     def _differ(self, point: Mapping[str, Fraction], bits: int) -> bool:
         numbers = Numbers(bits, self._deadline)

@@ -10,7 +10,7 @@ from typing import Any
 from sympy import perfect_power
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, Domain
-from optgen.verify.field import Generator, Poly, Quotient
+from optgen.verify.field import Generator, Poly, Quotient, UndefinedEverywhere
 from optgen.verify.regions import Region
 from optgen.verify.roots import Roots
 from optgen.verify.signs import SignReader
@@ -52,6 +52,11 @@ class Powers:
             return space.power(self.roots.root(base, int(exponent.denom.LC)), p)
         if base.numer == base.denom:
             return base
+        if not base.numer:
+            sign = self.signs.sign(exponent)
+            if sign < 0:
+                raise UndefinedEverywhere("a division by 0 at every point")
+            return space.constant(1 - sign)  # 0**0 is 1
         terms, constant = self._exponents(exponent)
         signs = self.signs.known_quotient(base)
         if not (signs <= {0, 1} or self._whole(terms, constant)):

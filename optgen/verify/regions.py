@@ -153,15 +153,16 @@ class Region:
             low > old.high or (low == old.high and (is_open or old.high_open))
         ):
             return None
-        new = replace(old, low=low, low_open=is_open)
-        return replace(self, domains=MappingProxyType({**self.domains, index: new}))
+        return self._with(index, replace(old, low=low, low_open=is_open))
 
     def _with_high(self, index: int, old: Domain, high: Fraction, is_open: bool) -> Region | None:
         if old.low is not None and (
             high < old.low or (high == old.low and (is_open or old.low_open))
         ):
             return None
-        new = replace(old, high=high, high_open=is_open)
+        return self._with(index, replace(old, high=high, high_open=is_open))
+
+    def _with(self, index: int, new: Domain) -> Region:
         return replace(self, domains=MappingProxyType({**self.domains, index: new}))
 
 

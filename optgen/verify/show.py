@@ -7,6 +7,7 @@ from fractions import Fraction
 from optgen.verify.evaluate import Interval
 
 _DIGITS = 20
+_LONGEST_EXACT = 10_000  # bits of a fraction that is shown in full
 
 
 def show_interval(value: Interval) -> str:
@@ -16,12 +17,30 @@ def show_interval(value: Interval) -> str:
     """
     low, high = value
     if low == high:
-        return str(low)
+        length = max(low.numerator.bit_length(), low.denominator.bit_length())
+        return str(low) if length <= _LONGEST_EXACT else _as_power(low)
     if low < 0 < high:
         return f"[{float(low):.3g}, {float(high):.3g}]"
     if high <= 0:
         return "-" + show_interval(Interval(-high, -low))
     return _common_decimal(low, high)
+
+
+def _as_power(value: Fraction) -> str:
+    """Return a number with too many digits to be read, as a decimal with a power of ten.
+
+    The exponent is taken off by powers of two: printing long integers is slow, and refused.
+    """
+    sign = "-" if value < 0 else ""
+    shift = value.numerator.bit_length() - value.denominator.bit_length()
+    exponent = int(shift * 0.30102999566398)
+    scaled = abs(value) / Fraction(10) ** exponent
+    while scaled >= 10:
+        scaled, exponent = scaled / 10, exponent + 1
+    while scaled < 1:
+        scaled, exponent = scaled * 10, exponent - 1
+    digits = str(int(scaled * 10**_DIGITS))
+    return f"{sign}{digits[0]}.{digits[1:]}...e{exponent}"
 
 
 def _common_decimal(low: Fraction, high: Fraction) -> str:
