@@ -252,6 +252,13 @@ class _Region:
                     raise _No("it takes powers of what may be negative to read a sign")
                 p, q = self.power(p, exponent), self.power(q, exponent)
                 signs = self.sign(self.algebra.add(p, q, -1), powers, polys)
+            case ["quotient", by, below, times]:  # a*by has a known sign, and by
+                total = a
+                own = self.sign(polys[by], below, polys)
+                if 0 in own:
+                    raise _No("it divides a sign by what may be 0")
+                whole = self.sign(self.algebra.mul(a, polys[by]), times, polys)
+                signs = frozenset(s * t for s in whole for t in own)
             case _:
                 raise Malformed(f"a sign is read in an unknown way: {str(hint)[:60]}")
         if not self.same(a, total):
@@ -415,8 +422,8 @@ class _Proof:
         """Check the proof; return the number of regions."""
         for index in range(len(self.names), len(self.generators)):
             self._generator(index, *self.generators[index])
-        for node, other, sign in self.proof["alike"]:
-            self._alike(node, other, sign)
+        for node, model in self.proof["alike"]:
+            self._alike(node, model)
         self._region(self.start, self.proof["tree"], 0)
         return self.regions
 
@@ -460,27 +467,27 @@ class _Proof:
             region.domains[index] = Fraction(0), signs == {1}, None, True, False
             region.memo.clear()
 
-    def _alike(self, node: int, other: int, sign: int) -> None:
-        """Equal arguments, on all of the domain, have equal norms: other elements count too."""
-        (tag, inside), (kind, model) = self.nodes[node], self.nodes[other]
-        values = self._values(self.start, self.proof["claims"], (inside, model))
-        a, b = values[inside], values[model]
-        if (
-            tag != kind
-            or other not in self.opaque
-            or node in self.opaque
-            or (sign != 1 and (sign != -1 or tag != "norm"))
-        ):
-            raise _No(f"nodes {node} and {other} are not alike")
-        if not isinstance(a, tuple) or not isinstance(b, tuple):
-            raise _No(f"the arguments of nodes {node} and {other} are not known everywhere")
-        b = self.algebra.add({}, b[0], sign), b[1]
-        # Where the model has no value the others must still be the same.
-        whole = 0 not in self.start.sign(b[1])
-        left, right = self.start.mul(a[0], b[1]), self.start.mul(b[0], a[1])
-        if a != b and not (whole and self.start.same(left, right)):
-            raise _No(f"the arguments of nodes {node} and {other} differ")
-        self.opaque[node] = self.opaque[other]
+    def _alike(self, node: int, model: int) -> None:
+        """Equal arguments, on all of the domain, have equal norms: other elements count too.
+
+        Each is compared with all that have the generator: one of them may have no value.
+        """
+        tag, inside = self.nodes[node]
+        own = self.opaque.get(model)
+        for other in [i for i, index in self.opaque.items() if index == own]:
+            if node in self.opaque or self.nodes[other][0] != tag:
+                raise _No(f"nodes {node} and {other} are not alike")
+            model = self.nodes[other][1]
+            values = self._values(self.start, self.proof["claims"], (inside, model))
+            a, b = values[inside], values[model]
+            if not isinstance(a, tuple) or not isinstance(b, tuple):
+                raise _No(f"the arguments of nodes {node} and {other} are not known everywhere")
+            left, right = self.start.mul(a[0], b[1]), self.start.mul(b[0], a[1])
+            opposite = tag == "norm" and self.start.same(left, self.algebra.add({}, right, -1))
+            if not opposite and not self.start.same(left, right):
+                raise _No(f"the arguments of nodes {node} and {other} differ")
+        if own is not None:
+            self.opaque[node] = own
 
     def _region(self, region: _Region, tree: Any, depth: int) -> None:
         if depth > _DEEPEST:
@@ -688,7 +695,7 @@ class _Proof:
             return {}, _ONE
         if claim[0] != "root":
             return None
-        _, over, under, divides, above, below = claim
+        _, over, under, divides, above, below, real = claim
         w, v = region.reduce(self.polys[over]), region.reduce(self.polys[under])
         if not region.same(region.mul(region.power(w, q), d), region.mul(region.power(v, q), n)):
             raise _No("a power of its root is not what stands under the root")
@@ -701,9 +708,8 @@ class _Proof:
         inside = region.child()
         if all(region.domains[i] is not None for i in self.algebra.used(region.mul(a, b))):
             inside.learn(region.mul(a, b), WEAK if p > 0 else frozenset((1,)))
-        for index in inside.roots:
-            if inside.domains[index] is None:
-                self._real(inside, index, None)
+        for index, hint in real:
+            self._real(inside, index, hint)
         if not self._sign(inside, (w, v), (above, below)) <= WEAK:
             raise _No("its root may be negative")
         return w, v

@@ -60,7 +60,7 @@ class Writer:
         own = {name: i for i, name in enumerate(self.space.variables)}
         kept = [own[name] for name in names]
         rest = range(len(self.space.variables), len(self.space.generators))
-        self._places = {i: at for at, i in enumerate((*kept, *rest))}
+        self.places = {i: at for at, i in enumerate((*kept, *rest))}
 
     def number(self, poly: Poly) -> int:
         """Return the number of a polynomial in the certificate."""
@@ -88,7 +88,7 @@ class Writer:
 
     def _terms(self, poly: Poly) -> list[Any]:
         return [
-            [int(c), [[self._places[i], e] for i, e in enumerate(m) if e]]
+            [int(c), [[self.places[i], e] for i, e in enumerate(m) if e]]
             for m, c in sorted(poly.items())
         ]
 
@@ -122,9 +122,9 @@ class Writer:
         for node, index in sorted(self.opaque.items()):
             model = first.setdefault(index, node)
             if model != node:
-                own, other = (region.value(self.table.rows[n][1]) for n in (node, model))
-                same = own is _NONE or own is None or own == other
-                alike.append([node, model, 1 if same else -1])
+                for n in (node, model):
+                    region.value(self.table.rows[n][1])
+                alike.append([node, model])
         self._models = {index: node for index, node in first.items()}
         return alike, region.claims
 
@@ -153,7 +153,7 @@ class Writer:
             parts = []
             for signs, below in branch.parts:
                 new = [i for i in below.region.values if i not in branch.region.values]
-                fixed = self._places[new[0]] if new else None
+                fixed = self.places[new[0]] if new else None
                 parts.append([sorted(signs), fixed, self._tree(below)])
             hint = region.hints.of(branch.factor)[1]
             return {"split": self.number(branch.factor), "out": hint, "parts": parts}
@@ -396,7 +396,20 @@ class RegionClaims:
                     break
         above, below = self.hints.of(w)[1], self.hints.of(v)[1]
         number = self.writer.number
-        return (w, v), ["root", number(w), number(v), divides, above, below]
+        real = self._real(w, self.settle(self.space.product(a, b)))
+        return (w, v), ["root", number(w), number(v), divides, above, below, real]
+
+    def _real(self, root: Poly, inside: Poly) -> list[Any]:
+        """Say why the generators in a root are real where what stands under it is not negative."""
+        found = []
+        for index in self.space.occurring(root):
+            generator = self.space.generators[index]
+            if generator.degree and not self.hints.of(generator.radicand)[0] <= {0, 1}:
+                (by,), left = inside.div([self.settle(generator.radicand)])
+                if not left:
+                    hint = ["quotient", self.writer.number(by), self.hints.of(by)[1], None]
+                    found.append([self.writer.places[index], hint])
+        return found
 
     def _law(self, index: int, base: Quotient, exponent: Quotient) -> Any:
         """Return base**exponent as a product of generators, times a constant power."""
@@ -415,6 +428,6 @@ class RegionClaims:
             else:
                 under = self.settle(self.space.product(under, raised))
         _, hint = self._signs((base.numer, base.denom))
-        places = [[self.writer._places[at], times] for at, times in factors]
+        places = [[self.writer.places[at], times] for at, times in factors]
         self.claims[str(index)] = ["law", places, claim, *hint[:2]]
         return over, under

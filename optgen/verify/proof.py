@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optgen.checker import KIND, VERSION, Rejected, check
 from optgen.domains import REAL, Domain
 from optgen.verify.certificates import Branch, Writer
 from optgen.verify.convert import Converter, Program
@@ -43,7 +44,7 @@ Goal = Callable[[Converter], list[tuple[str, Quotient]]]
 """Settles one region: its labelled normal forms; raises `_NoProof` where there is no proof."""
 
 
-Write = Callable[[Branch, Converter], dict[str, Any] | None]
+Write = Callable[[Branch, Converter], dict[str, Any]]
 """Writes a finished proof down; the converter is one of the whole domain."""
 
 
@@ -82,12 +83,13 @@ def prove_equal(
     trees = tuple(tree for e in equations for tree in (e.left, e.right))
     statement, table = state(equations, domains, definitions)
 
-    def write(tree: Branch, everywhere: Converter) -> dict[str, Any] | None:
+    def write(tree: Branch, everywhere: Converter) -> dict[str, Any]:
         writer = Writer(statement, table, everywhere.signs.factorer)
-        try:
-            return {"statement": statement, "proof": writer.write(tree, everywhere)}
-        except Unsupported:  # a step of the proof that certificates have no words for yet
-            return None
+        written = {"statement": statement, "proof": writer.write(tree, everywhere)}
+        found = check({"kind": KIND, "version": VERSION, "proofs": [written]}, [statement])
+        if isinstance(found, Rejected):
+            raise Unsupported(f"the certificate of the proof was rejected: {found.reason}")
+        return written
 
     return _everywhere(goal, trees, domains, definitions, deadline, write)
 
