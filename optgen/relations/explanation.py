@@ -6,7 +6,7 @@ from optgen.relations.relation import Relation
 
 _WORDS = {
     "related": "every run of {0} is a run of {1}",
-    "none": "no map makes every run of {0} a run of {1}",
+    "none": "no constant hyperparameters make every run of {0} a run of {1}",
     "unknown": "it is not known whether every run of {0} is a run of {1}",
 }
 

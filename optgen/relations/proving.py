@@ -109,17 +109,12 @@ def first_equations(
     left = pair.left.step({"step": one, **numbers})
     start: dict[str, Tree] = {b.name: ("number", Fraction(b.initial)) for b in pair.b.state}
     start["param"] = rename(serialise(found.param), numbers)
-    right = _right(pair, found, {"step": one}).step({"step": one, **start})
+    right = _right(pair, found).step({"step": one, **start})
     return _equations(pair, found, left, right, after or {})
 
 
-def _right(pair: Pair, found: RunMap, known: Mapping[str, Tree] | None = None) -> Side:
-    values = dict(found.hyperparameters)
-    if known and "step" in known:
-        from optgen.symbols import step
-
-        values = {name: value.subs(step, 1) for name, value in values.items()}
-    return Side.of("right", pair.b, values)
+def _right(pair: Pair, found: RunMap) -> Side:
+    return Side.of("right", pair.b, found.hyperparameters)
 
 
 def _unread(pair: Pair, found: RunMap) -> dict[str, Tree]:

@@ -24,6 +24,7 @@ from optgen.relations.search import by_name, hyperparameters, maps
 from optgen.relations.start import steps_alone
 from optgen.relations.systems import System
 from optgen.relations.trial import Parting, run_both
+from optgen.relations.varying import varying_maps
 from optgen.relations.words import at_the_end, no_map
 from optgen.spec import OptimizerSpec
 from optgen.verify.deadline import Deadline, OutOfTime
@@ -88,13 +89,30 @@ class _Search:
         tried: list[RunMap] = []
         for found in self._candidates(domains, reasons, tried):
             if isinstance(found, Refutation):
-                return self._none(found)
+                return self._varying(domains) or self._none(found)
             tried.append(found)
             proof = self._proved(found, domains, reasons)
             if proof is not None:
                 return self._related(found, proof, domains)
         reason = "; ".join(dict.fromkeys(reasons)) or "no map was found, and none is excluded"
         return replace(self.blank, reason=reason)
+
+    def _varying(self, domains: Mapping[str, Domain]) -> Relation | None:
+        """Where constant hyperparameters are excluded, look for some that follow the step."""
+        limit = self.deadline.sooner(3)
+        try:
+            for found in varying_maps(self.pair, limit):
+                proof = self._proved(found, domains, [])
+                if proof is not None:
+                    related = self._related(found, proof, domains)
+                    fact = (
+                        f"hyperparameters of {self.pair.b.name} follow the step, as given: "
+                        "constant ones are excluded"
+                    )
+                    return replace(related, evidence=(*related.evidence, fact))
+        except (Unsupported, OutOfTime):
+            self.deadline.check()
+        return None
 
     def _candidates(
         self, domains: Mapping[str, Domain], reasons: list[str], tried: list[RunMap]
@@ -226,7 +244,7 @@ class _Search:
 
     def _changing(self, moves: Changes) -> Iterator[str]:
         if moves.free:
-            yield f"holds while {', '.join(moves.free)} change from step to step"
+            yield f"may change from step to step: {', '.join(moves.free)}"
         for name in moves.constant:
             parting = moves.partings.get(name)
             if parting is None:
@@ -235,8 +253,7 @@ class _Search:
                 yield _parted(name, parting)
 
     def _none(self, found: Refutation) -> Relation:
-        evidence = [no_map(self.pair, found)]
-        evidence += at_the_end(self.pair, found)
+        evidence = [*no_map(self.pair, found), *at_the_end(self.pair, found)]
         evidence.append(
             f"Nullstellensatz certificate of {sum(len(p.lines) for p in found.parts)} lines, "
             "expanded again before it is given out"

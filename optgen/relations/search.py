@@ -88,7 +88,7 @@ def maps(pair: Pair, values: Mapping[str, sympy.Expr], deadline: Deadline) -> It
         yield same
     reaching = pair.reaching(values)
     seen = [same]
-    for ansatz, unknown, partial in _ansaetze(pair, values, reaching):
+    for ansatz, unknown, partial in ansaetze(pair, values, reaching):
         for initial in (True, False):
             for states in _solved(pair, ansatz, unknown, initial, partial, deadline):
                 if states not in seen:
@@ -96,7 +96,7 @@ def maps(pair: Pair, values: Mapping[str, sympy.Expr], deadline: Deadline) -> It
                     yield states
 
 
-def _ansaetze(
+def ansaetze(
     pair: Pair, values: Mapping[str, sympy.Expr], reaching: tuple[str, ...]
 ) -> Iterator[tuple[RunMap, tuple[str, ...], bool]]:
     """Yield maps with unknown entries: every state in every row; one state in each row."""

@@ -70,7 +70,17 @@ class _Solver:
     def _known_roots(self, system: System, count: int) -> set[int]:
         """Return the roots of hyperparameters of the first rule: they count as known."""
         known: set[int] = set(range(count))
+        plain = {n for n in system.unknown if n not in system.roots}
+        ruled = {
+            i
+            for c in system.conditions
+            if c.origin.startswith("the rule of")
+            for i in self._used(c.poly)
+        }
         for index in sorted(self._roots):
+            inside = {str(s) for s in read_root(system.roots[self._names[index]]).free_symbols}
+            if index not in ruled and not inside & plain:
+                known.add(index)  # a power with a variable in its exponent
             for condition in system.conditions:
                 used = self._used(condition.poly)
                 rule = condition.origin.startswith("the rule of") and index in used

@@ -7,6 +7,7 @@ hyperparameters of the first rule in their coefficients.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -267,9 +268,11 @@ def _collect(
     for index in sorted(i for i in used if i >= count):
         generator = field.generators[index]
         inside = set() if generator.radicand is None else _reach(field, generator.radicand)
-        depends = bool(inside & free) or any(
-            name in generator.label for name in roles.free if generator.radicand is None
-        )
+        depends = bool(inside & free)
+        if generator.radicand is None:  # a power: its label says what it is made of
+            label = field.words(field.ring.gens[index])
+            hidden = re.search(r"\b_\d+", label) is not None
+            depends = hidden or any(n in roles.free for n in re.findall(r"[A-Za-z]\w*", label))
         sought = {i for i in inside if names[i] in roles.unknown}
         if depends and (sought or not roles.free_roots):
             raise Unsupported(f"{generator.label} depends on what a step is given")

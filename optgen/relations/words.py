@@ -15,22 +15,24 @@ from optgen.verify.proof import Failure, prove_signs
 from optgen.verify.serialise import serialise
 
 
-def no_map(pair: Pair, found: Refutation) -> str:
+def no_map(pair: Pair, found: Refutation) -> Iterator[str]:
     """Say which maps a refutation excludes, and for which hyperparameters."""
-    steps = "step" if found.steps == 1 else f"{found.steps} steps"
-    runs = (
-        f"no constant hyperparameters of {pair.b.name} make the first {steps} of "
-        f"{pair.a.name} steps of {pair.b.name}, from the initial states, on the same "
-        "gradients taken at the same points; no map of states can mend that"
+    steps = "first step" if found.steps == 1 else f"first {found.steps} steps"
+    yield (
+        f"no constant hyperparameters of {pair.b.name} follow the {steps} of {pair.a.name} "
+        "from the initial states: the gradients are taken at other points, whatever the map "
+        "of the states"
     )
     if found.at:
         at = ", ".join(f"{n} = {v}" for n, v in found.at.items())
-        return f"at {at} {runs}; so no map of hyperparameters holds for all of them"
-    if not found.base:
-        return runs
-    where = _conditions(pair, found)
-    text = f" with {where}" if where else ""
-    return f"for all {', '.join(found.base)} inside their domains, ends left out{text}, {runs}"
+        yield f"proved at {at}: no map of hyperparameters holds for all of them"
+    elif found.base:
+        where = _conditions(pair, found)
+        text = f", where {where}" if where else ""
+        yield (
+            f"proved for all {', '.join(found.base)} of {pair.a.name} inside their domains, "
+            f"ends left out{text}"
+        )
 
 
 def _conditions(pair: Pair, found: Refutation) -> str:
@@ -43,7 +45,7 @@ def _conditions(pair: Pair, found: Refutation) -> str:
         )
         if isinstance(proof, Failure):
             kept.append(f"{text} != 0")
-    return ", ".join(kept)
+    return " and ".join(kept)
 
 
 def _open(pair: Pair) -> dict[str, Domain]:

@@ -97,6 +97,11 @@ FOUND: dict[tuple[str, str], tuple[dict[str, str], dict[str, str], tuple[str, ..
         },
         ("beta1", "beta2"),
     ),
+    ("corrected_average", "heavy_ball"): (  # under a schedule
+        {"lr": "lr*(1 - beta1)/(1 - beta1**step)", "momentum": "beta1"},
+        {"param": "param", "momentum_buffer": "momentum_buffer/(1 - beta1)"},
+        ("beta1",),
+    ),
     ("rmsprop", "rmsprop:momentum"): (
         {"lr": "lr", "alpha": "alpha", "eps": "eps", "momentum": "0"},
         {"param": "param", "square_avg": "square_avg"},
@@ -229,11 +234,11 @@ def test_steps_may_correspond_where_no_run_does(rule: Rules) -> None:
 
 def test_what_none_covers_is_said(rule: Rules) -> None:
     found = relate(rule("momentum"), rule("momentum_ema"))
-    assert found.evidence[0] == (
-        "for all lr, momentum, dampening inside their domains, ends left out, no constant "
-        "hyperparameters of momentum_ema make the first 2 steps of momentum steps of "
-        "momentum_ema, from the initial states, on the same gradients taken at the same "
-        "points; no map of states can mend that"
+    assert found.evidence[:2] == (
+        "no constant hyperparameters of momentum_ema follow the first 2 steps of momentum from "
+        "the initial states: the gradients are taken at other points, whatever the map of the "
+        "states",
+        "proved for all lr, momentum, dampening of momentum inside their domains, ends left out",
     )
     assert "dampening = 0 is left out: ask for it with --given left.dampening=0" in found.evidence
     undamped = relate(rule("momentum"), rule("momentum_ema"), ["left.dampening=0"])
@@ -245,7 +250,24 @@ def test_a_refutation_at_numbers_says_at_which(rule: Rules) -> None:
     found = relate(rule("adam"), rule("rmsprop"))
     document = certified(found)
     assert document["at"] == {"lr": "1/2", "beta1": "1/2", "beta2": "3/4", "eps": "1"}
-    assert found.evidence[0].startswith("at lr = 1/2, beta1 = 1/2, beta2 = 3/4, eps = 1 no ")
+    assert found.evidence[1] == (
+        "proved at lr = 1/2, beta1 = 1/2, beta2 = 3/4, eps = 1: no map of hyperparameters holds "
+        "for all of them"
+    )
+
+
+def test_bias_correction_is_a_schedule_of_lr_and_eps(rule: Rules) -> None:
+    found = relate(rule("adam"), rule("average_moments"))
+    assert found.verdict == "related", found.reason
+    assert found.hyperparameters == {
+        "lr": "lr*sqrt(1 - beta2**step)/(1 - beta1**step)",
+        "beta1": "beta1",
+        "beta2": "beta2",
+        "eps": "eps*sqrt(1 - beta2**step)",
+    }
+    assert found.evidence[-1] == (
+        "hyperparameters of average_moments follow the step, as given: constant ones are excluded"
+    )
 
 
 def test_a_given_value_on_the_right_is_kept(rule: Rules) -> None:
