@@ -772,6 +772,13 @@ def check(document: Any, statements: Any = None) -> Accepted | Rejected:
         raise Malformed("it is nested too deep or too large") from None
 
 
+def words(found: Accepted | Rejected) -> str:
+    """Return what was found, in one line."""
+    if isinstance(found, Rejected):
+        return f"rejected: {found.reason}"
+    return f"accepted: {found.equations} equations hold, proved in {found.regions} regions"
+
+
 def main(arguments: list[str]) -> int:
     """Check the file named on the command line: 0 accepted, 1 rejected, 2 unreadable."""
     try:
@@ -781,11 +788,8 @@ def main(arguments: list[str]) -> int:
     except (Malformed, OSError, ValueError, RecursionError) as error:
         print(f"unreadable: {error}\n  Fix: give one file that `optgen compare` wrote")
         return 2
-    if isinstance(found, Rejected):
-        print(f"rejected: {found.reason}")
-        return 1
-    print(f"accepted: {found.equations} equations hold, in {found.regions} regions")
-    return 0
+    print(words(found))
+    return 0 if isinstance(found, Accepted) else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import click
 
 from optgen.cli.build import build
 from optgen.cli.catalogue import list_rules, show
+from optgen.cli.check import check
 from optgen.cli.compare import compare
 from optgen.cli.doctor import doctor
 from optgen.cli.group import CommandGroup, print_version
@@ -35,5 +36,5 @@ def main() -> None:
     """
 
 
-for _command in (list_rules, show, compare, relate, verify, build, new, doctor):
+for _command in (list_rules, show, compare, check, relate, verify, build, new, doctor):
     main.add_command(_command)

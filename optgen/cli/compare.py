@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from optgen.cli import options, output
+from optgen.cli.check import write_certificate
 from optgen.configuration import find_spec, open_catalogue, spec_folders
 
 
@@ -31,6 +32,12 @@ from optgen.configuration import find_spec, open_catalogue, spec_folders
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds after which the verdict is 'unknown'.",
 )
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the proof to a file that `optgen check` reads; only where the rules are equal.",
+)
 @options.specs
 @options.as_json
 def compare(
@@ -39,6 +46,7 @@ def compare(
     given: tuple[str, ...],
     steps: int | None,
     timeout: float | None,
+    certificate: Path | None,
     specs: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -57,6 +65,8 @@ def compare(
     options: dict[str, Any] = {k: v for k, v in limits.items() if v is not None}
     with output.working(f"comparing {left} with {right}"):
         comparison = verify.compare(*sides, given=given, **options)
+    if certificate is not None:
+        write_certificate(certificate, comparison.certificate)
     if as_json:
         output.document(comparison.to_json())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,14 @@ class Certificate:
     domains: tuple[tuple[str, str], ...]
     regions: tuple[RegionProof, ...]
     proofs: tuple[Mapping[str, Any], ...] = ()
+
+    def followed_by(self, other: Certificate) -> Certificate:
+        """Return the certificate of both: this one and then another."""
+        return replace(
+            other,
+            regions=(*self.regions, *other.regions),
+            proofs=(*self.proofs, *other.proofs),
+        )
 
     def document(self) -> dict[str, Any]:
         """Return what `optgen.checker` checks, as a JSON document."""
