@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from optgen.verify.verdicts import Certificate
 
-Word = Literal["equal", "different", "unknown"]
+Word = Literal["equal", "equal while constant", "different", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Comparison:
         given: The substitutions that were asked for.
         steps: How many steps a run was allowed.
         verdict: The answer.
-        witness: Where they differ: a value for each name, as `p/q`; None unless different.
+        witness: Where they differ: a value for each name, as `p/q`; None if they do not. A
+            hyperparameter that changes has a value for each step: `lr_1`, `lr_2`, ...
         left_value: The parameter behind the last step of the witness, on the left; what
             `evidence` names if `reachable` is None.
         right_value: The same on the right.
@@ -51,7 +52,8 @@ class Comparison:
         evidence: What the verdict rests on, one sentence for each fact.
         reason: Why the verdict is unknown; empty otherwise.
         rows: Every intermediate value of the witness.
-        certificate: The proof; None unless equal.
+        certificate: The proof; None unless equal, be it while constant.
+        constant: The hyperparameters that must not change; empty unless equal while constant.
     """
 
     left: str
@@ -69,6 +71,7 @@ class Comparison:
     reason: str = ""
     rows: tuple[Row, ...] = ()
     certificate: Certificate | None = None
+    constant: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as a JSON document."""
@@ -86,6 +89,7 @@ class Comparison:
             "reachable": self.reachable,
             "evidence": list(self.evidence),
             "reason": self.reason,
+            "constant": list(self.constant),
         }
 
     def _repr_html_(self) -> str:

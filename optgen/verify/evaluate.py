@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 
 class NoValue(Exception):
-    """A division by 0, or the root of a negative number."""
+    """A division by 0, the root of a negative number, or an integer longer than `LONGEST`."""
 
 
 class Unclear(Exception):
@@ -30,6 +30,7 @@ class Interval(NamedTuple):
 
 Values = tuple[Interval, ...]
 Tree = tuple[Any, ...]
+LONGEST = 1 << 18  # bits of an integer
 
 
 def exact(value: Fraction | int) -> Interval:
@@ -37,8 +38,10 @@ def exact(value: Fraction | int) -> Interval:
     return Interval(Fraction(value), Fraction(value))
 
 
-def _widen(a: Interval, bits: int) -> Interval:
+def _widen(a: Interval, bits: int, times: int = 1) -> Interval:
     """Round an inexact interval outwards to multiples of 2**-bits, to keep the fractions short."""
+    if times * max(n.bit_length() for end in a for n in end.as_integer_ratio()) > LONGEST:
+        raise NoValue("a number is too long")
     unit = 1 << bits
     low, high = (a.low * unit).__floor__(), (a.high * unit).__ceil__()
     return a if a.low == a.high else Interval(Fraction(low, unit), Fraction(high, unit))
@@ -53,12 +56,6 @@ def _times(a: Interval, b: Interval) -> Interval:
     return Interval(min(ends), max(ends))
 
 
-def _invert(a: Interval) -> Interval:
-    if _sign(a) == 0:
-        raise NoValue("a division by 0")
-    return Interval(1 / a.high, 1 / a.low)
-
-
 def _sign(a: Interval) -> int:
     if a.low <= 0 <= a.high and a.low != a.high:
         raise Unclear
@@ -66,13 +63,11 @@ def _sign(a: Interval) -> int:
 
 
 def _root(a: Interval, bits: int) -> Interval:
-    if a.high < 0:
-        raise NoValue("the root of a negative number")
     if a.low < 0:
-        raise Unclear
-    top, bottom = (isqrt(n) for n in a.low.as_integer_ratio())
-    if a.low == a.high == Fraction(top, bottom) ** 2:
-        return exact(Fraction(top, bottom))
+        raise NoValue("the root of a negative number") if a.high < 0 else Unclear
+    root = Fraction(*(isqrt(n) for n in a.low.as_integer_ratio()))
+    if a.low == a.high == root**2:
+        return exact(root)
     unit = 1 << bits
     low, high = (a.low * unit**2).__floor__(), (a.high * unit**2).__ceil__()
     return Interval(Fraction(isqrt(low), unit), Fraction(isqrt(high) + 1, unit))
@@ -84,8 +79,10 @@ def _power(base: Interval, exponent: Interval, bits: int) -> Interval:
         raise NoValue("the exponent is not made of integers and square roots")
     while bottom > 1:
         base, bottom = _root(base, bits), bottom // 2
-    if top < 0:
-        base, top = _invert(base), -top
+    if top < 0 and _sign(base) == 0:
+        raise NoValue("a division by 0")
+    base, top = (base, top) if top >= 0 else (Interval(1 / base.high, 1 / base.low), -top)
+    _widen(base, bits, top)
     ends = (base.low**top, base.high**top)
     low = Fraction(0) if top and top % 2 == 0 and base.low < 0 < base.high else min(ends)
     return Interval(low, max(ends))
@@ -136,13 +133,18 @@ def evaluate(tree: Tree, env: Mapping[str, Values], bits: int) -> Values:
 def run(
     rule: Sequence[tuple[str, Tree]], steps: Sequence[Mapping[str, Values]], bits: int
 ) -> list[list[tuple[str, Values]]]:
-    """Return every assignment's value; `steps` is what each step is given, the first start too."""
+    """Return the assignments' values; `steps` is what each step is given, the first start too."""
     env: dict[str, Values] = {}
     trace: list[list[tuple[str, Values]]] = []
     for known in steps:
         env |= known
         trace.append([])
         for target, tree in rule:
-            env[target] = evaluate(tree, env, bits)
-            trace[-1].append((target, env[target]))
+            try:
+                env[target] = evaluate(tree, env, bits)
+                trace[-1].append((target, env[target]))
+            except (NoValue, KeyError):  # what nothing reads need have no value
+                env.pop(target, None)
+                if target == "param":
+                    raise NoValue("the parameter has no value") from None
     return trace

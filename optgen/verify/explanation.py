@@ -7,7 +7,12 @@ from html import escape
 
 from optgen.verify.comparison import Comparison
 
-_RELATIONS = {"equal": "equals", "different": "differs from", "unknown": "may or may not equal"}
+_RELATIONS = {
+    "equal": "equals",
+    "equal while constant": "equals",
+    "different": "differs from",
+    "unknown": "may or may not equal",
+}
 
 
 def explain(comparison: Comparison) -> str:
@@ -20,6 +25,12 @@ def _lines(c: Comparison) -> list[str]:
     if c.verdict == "different" and not c.reachable:
         lines[0] = f"DIFFERENT AS ONE STEP: {c.left} and {c.right} differ from the state below"
         lines.append("(no run from the initial states is known to reach it, or to part them)")
+    if c.verdict == "equal while constant":
+        names = " and ".join(c.constant)
+        verb = "is" if len(c.constant) == 1 else "are"
+        lines[0] = f"EQUAL WHILE {names} {verb} constant: {c.left} equals {c.right} in such runs"
+        if c.witness is not None:
+            lines.append(f"(they part if {names} changes from step to step, as below)")
     if c.given:
         lines.append("given " + ", ".join(c.given))
     if c.witness is not None:
@@ -27,7 +38,7 @@ def _lines(c: Comparison) -> list[str]:
         lines.append(f"left gives {c.left_value}, right gives {c.right_value}")
     if c.rows:
         lines += ["", *_table(c)]
-    if c.verdict == "equal" and c.matching:
+    if c.verdict.startswith("equal") and c.matching:
         pairs = (a if a == b else f"{a} with {b}" for a, b in c.matching.items())
         lines.append("states matched: " + ", ".join(pairs))
     if c.evidence:
@@ -87,7 +98,10 @@ def _bold(text: str, bold: bool) -> str:
 def as_latex(comparison: Comparison) -> str:
     """Return the verdict of a comparison as a displayed line of LaTeX, for notebooks."""
     c = comparison
-    sign = {"equal": "=", "different": r"\neq", "unknown": r"\overset{?}{=}"}[c.verdict]
+    signs = {"different": r"\neq", "unknown": r"\overset{?}{=}"}
+    sign = signs.get(c.verdict, "=")
     left, right = (rf"\text{{{name.replace('_', chr(92) + '_')}}}" for name in (c.left, c.right))
     given = rf"\quad\text{{given }}\texttt{{{', '.join(c.given)}}}" if c.given else ""
+    if c.constant:
+        given += rf"\quad\text{{while {', '.join(c.constant)} constant}}"
     return f"$$\n{left} {sign} {right}{given.replace('_', chr(92) + '_')}\n$$"

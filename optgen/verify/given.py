@@ -13,6 +13,8 @@ from optgen.domains import Domain
 from optgen.errors import UsageError, nearest
 from optgen.spec import OptimizerSpec
 from optgen.symbols import Abs, Max, Min, sqrt, symbol
+from optgen.verify.deadline import Deadline
+from optgen.verify.placing import Place, place
 
 SIDES = ("left", "right")
 
@@ -24,6 +26,10 @@ _FUNCTIONS: Mapping[str, Callable[..., sympy.Expr]] = {
 }
 _ARITY = {"sqrt": (1, 1), "Abs": (1, 1), "Max": (2, 8), "Min": (2, 8)}
 _EXAMPLE = "write for example beta2=beta1 or right.weight_decay=left.weight_decay/lr"
+_LONGEST = 20_000  # characters of a substitution
+_DEEPEST = 60  # levels of brackets and functions
+_SECONDS = 2.0  # to show that an expression never lies in its domain
+_CHAINS = ((ast.Add, ast.Sub), (ast.Mult, ast.Div))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +66,27 @@ class _Item:
     source: str
 
 
-def read_given(left: OptimizerSpec, right: OptimizerSpec, given: Sequence[str]) -> Given:
+def read_given(
+    left: OptimizerSpec,
+    right: OptimizerSpec,
+    given: Sequence[str],
+    deadline: Deadline | None = None,
+) -> Given:
     """Read substitutions; the hyperparameters of two rules are the same if their names are.
+
+    Args:
+        left: A rule.
+        right: Another.
+        given: Substitutions, `[left.|right.]NAME=EXPR`.
+        deadline: When to stop looking whether values lie in their domains at all.
 
     Raises:
         UsageError: A text cannot be read, names what does not exist, defines a
-            hyperparameter twice or by itself, or gives a value outside the domain.
+            hyperparameter twice or by itself, or gives a value that is certainly outside
+            the domain.
     """
-    return _Reader({"left": left, "right": right}, given).read()
+    soon = (deadline or Deadline.after(_SECONDS)).sooner(_SECONDS)
+    return _Reader({"left": left, "right": right}, given).read(soon)
 
 
 class _Reader:
@@ -93,7 +112,7 @@ class _Reader:
                 self._items[side, item.name] = item
         self._values: dict[tuple[str, str], sympy.Expr] = {}
 
-    def read(self) -> Given:
+    def read(self, deadline: Deadline) -> Given:
         values: dict[str, dict[str, sympy.Expr]] = {side: {} for side in SIDES}
         for side, name in self._domains:
             values[side][name] = self._value(side, name, ())
@@ -104,7 +123,7 @@ class _Reader:
                 variable = self._variable(name)
                 domains[variable] = _common(name, domains.get(variable, domain), domain)
         for key, item in self._items.items():
-            self._check_value(key, item)
+            self._check_value(key, item, domains, deadline)
         return Given(values, domains)
 
     def _variable(self, name: str) -> str:
@@ -114,6 +133,12 @@ class _Reader:
         return name
 
     def _parse(self, text: str) -> _Item:
+        if len(text) > _LONGEST:
+            raise UsageError(
+                f"a substitution of {len(text)} characters cannot be read",
+                where=f"{text[:40]}...",
+                fix=f"use at most {_LONGEST} characters",
+            )
         target, equals, source = text.partition("=")
         side, dot, name = target.strip().rpartition(".")
         if not equals or not name or (dot and side not in SIDES):
@@ -157,20 +182,45 @@ class _Reader:
                 where=item.text,
                 fix=f"use other hyperparameters, or that of the other rule: {other}.{name}",
             )
-        value = self._expression(item.tree, side, item, (*path, key))
-        if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
-            raise UsageError(
-                f"'{item.source}' has no real value", where=item.text, fix="mend the expression"
-            )
+        value = self._expression(item.tree, side, item, (*path, key), 0)
         self._values[key] = value
         return value
 
     def _expression(
-        self, tree: ast.expr, side: str, item: _Item, path: tuple[tuple[str, str], ...]
+        self,
+        tree: ast.expr,
+        side: str,
+        item: _Item,
+        path: tuple[tuple[str, str], ...],
+        level: int,
     ) -> sympy.Expr:
-        def read(part: ast.expr) -> sympy.Expr:
-            return self._expression(part, side, item, path)
+        if level > _DEEPEST:
+            raise UsageError(
+                f"an expression with more than {_DEEPEST} levels cannot be read",
+                where=_short(item.text),
+                fix="write it with fewer brackets",
+            )
 
+        def read(part: ast.expr) -> sympy.Expr:
+            return self._expression(part, side, item, path, level + 1)
+
+        value = self._read(tree, side, item, path, read)
+        if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
+            raise UsageError(
+                f"'{_short(item.source)}' has no real value",
+                where=_short(item.text),
+                fix="mend the expression",
+            )
+        return value
+
+    def _read(
+        self,
+        tree: ast.expr,
+        side: str,
+        item: _Item,
+        path: tuple[tuple[str, str], ...],
+        read: Callable[[ast.expr], sympy.Expr],
+    ) -> sympy.Expr:
         match tree:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 text = ast.get_source_segment(item.source, tree) or str(number)
@@ -192,14 +242,12 @@ class _Reader:
                 return self._value(owner, name, path)
             case ast.UnaryOp(ast.USub(), operand):
                 return -read(operand)
-            case ast.BinOp(left, ast.Add(), right):
-                return read(left) + read(right)
-            case ast.BinOp(left, ast.Sub(), right):
-                return read(left) - read(right)
-            case ast.BinOp(left, ast.Mult(), right):
-                return read(left) * read(right)
-            case ast.BinOp(left, ast.Div(), right):
-                return read(left) / read(right)
+            case ast.BinOp(_, ast.Add() | ast.Sub(), _):
+                terms = _chain(tree, _CHAINS[0])
+                return sympy.Add(*(-read(t) if inverse else read(t) for t, inverse in terms))
+            case ast.BinOp(_, ast.Mult() | ast.Div(), _):
+                factors = _chain(tree, _CHAINS[1])
+                return sympy.Mul(*(1 / read(t) if inverse else read(t) for t, inverse in factors))
             case ast.BinOp(left, ast.Pow(), right):
                 exponent = read(right)
                 base = read(left)
@@ -214,23 +262,67 @@ class _Reader:
                 if least <= len(args) <= most:
                     return _FUNCTIONS[name](*map(read, args))
         raise UsageError(
-            f"'{ast.unparse(tree)}' is not allowed in an expression",
-            where=item.text,
+            f"'{_short(ast.get_source_segment(item.source, tree) or '')}' is not allowed in an "
+            "expression",
+            where=_short(item.text),
             fix="use numbers, hyperparameters, + - * /, small integer powers, "
             + ", ".join(sorted(_FUNCTIONS)),
         )
 
-    def _check_value(self, key: tuple[str, str], item: _Item) -> None:
+    def _check_value(
+        self,
+        key: tuple[str, str],
+        item: _Item,
+        domains: Mapping[str, Domain],
+        deadline: Deadline,
+    ) -> None:
+        """Refuse a value that certainly never lies in the domain of its hyperparameter."""
         domain, value = self._domains[key], self._values[key]
         assert isinstance(domain, Domain)
-        if not value.is_Rational:
-            return
-        if Fraction(int(value.p), int(value.q)) not in domain:
+        if value.is_Rational and len(value.free_symbols) == 0:
+            found: Place = "may be" if _fraction(value) in domain else "outside"
+        else:
+            found = place(value, domain, domains, deadline)
+        shown = _short(str(value)) if value.count_ops() < 100 else _short(item.source)
+        name = f"{key[0]}.{key[1]}"
+        if found == "undefined":
             raise UsageError(
-                f"{value} lies outside {domain}, the domain of {key[0]}.{key[1]}",
-                where=item.text,
+                f"'{_short(item.source)}' has no real value",
+                where=_short(item.text),
+                fix="mend the expression",
+            )
+        if found == "outside":
+            raise UsageError(
+                f"{shown} lies outside {domain}, the domain of {name}"
+                + (", whatever its hyperparameters are" if value.free_symbols else ""),
+                where=_short(item.text),
                 fix="give a value inside the domain",
             )
+        if found == "too near":
+            raise UsageError(
+                f"{shown} cannot be told from an end of {domain}, the domain of {name}",
+                where=_short(item.text),
+                fix="write the number itself, without roots",
+            )
+
+
+def _fraction(value: sympy.Expr) -> Fraction:
+    return Fraction(int(value.p), int(value.q))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:80]}..."
+
+
+def _chain(
+    tree: ast.expr, operators: tuple[type[ast.operator], type[ast.operator]]
+) -> list[tuple[ast.expr, bool]]:
+    """Return the operands of a - b + c, however many, and whether each is taken inversely."""
+    found: list[tuple[ast.expr, bool]] = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, operators):
+        found.append((tree.right, isinstance(tree.op, operators[1])))
+        tree = tree.left
+    return [(tree, False), *reversed(found)]
 
 
 def _common(name: str, a: Domain, b: Domain) -> Domain:

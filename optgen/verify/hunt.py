@@ -21,12 +21,14 @@ class Witness:
         steps: Number of steps.
         size: Number of elements.
         traces: Every intermediate value, from the independent evaluator.
+        scheduled: Hyperparameters with a value of their own at each step: `lr_1`, `lr_2`, ...
     """
 
     point: Point
     steps: int
     size: int
     traces: Traces
+    scheduled: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -37,17 +39,19 @@ class Hunt:
         race: The two rules.
         deadline: When to give up.
         rng: Where chance comes from.
+        first: Number of steps of the shortest run.
         one_sided: A run in which only one rule has a value, as text; empty if none was met.
     """
 
     race: Race
     deadline: Deadline
     rng: random.Random
+    first: int = 1
     one_sided: str = ""
 
     def run(self, steps: int, attempts: int) -> Witness | None:
-        """Try runs of 1, 2, ... `steps` steps; return a small witness of the first difference."""
-        for length in range(1, steps + 1):
+        """Try runs of up to `steps` steps, short ones first; return a small witness."""
+        for length in range(self.first, steps + 1):
             for attempt in range(attempts):
                 size = self.race.sizes[attempt % len(self.race.sizes)]
                 found = self._try(length, size, attempt)
@@ -55,10 +59,36 @@ class Hunt:
                     return found
         return None
 
+    def like(self, parted: Witness) -> Witness | None:
+        """Try the runs that keep the hyperparameters of one step of a run with a schedule."""
+        for k in range(parted.steps, 0, -1):
+            constant = {name: parted.point[f"{name}_{k}"] for name in parted.scheduled}
+            found = self.at({**parted.point, **constant}, parted.steps, parted.size)
+            if found is not None:
+                return found
+        return None
+
+    def states_apart(self, steps: int, attempts: int) -> frozenset[tuple[str, str]]:
+        """Return the pairs of states, left and right, that differ in some of the runs tried."""
+        apart: frozenset[tuple[str, str]] = frozenset()
+        for attempt in range(attempts):
+            self.deadline.check()
+            size = self.race.sizes[attempt % len(self.race.sizes)]
+            variables = self.race.variables(steps, size)
+            point = sample(variables, self.rng, attempt, self.race.constants)
+            try:
+                apart |= self.race.states_apart(point, steps, size, BITS[1])
+            except (Blurred, Undefined):
+                continue
+        return apart
+
     def _try(self, steps: int, size: int, attempt: int) -> Witness | None:
         self.deadline.check()
         variables = self.race.variables(steps, size)
-        point = sample(variables, self.rng, attempt, self.race.constants)
+        return self.at(sample(variables, self.rng, attempt, self.race.constants), steps, size)
+
+    def at(self, point: Point, steps: int, size: int) -> Witness | None:
+        """Return a small witness made of a run, if the rules part in it."""
         at = self.differs(point, steps, size)
         if at is None:
             return None
@@ -68,7 +98,7 @@ class Hunt:
         for candidate in (small, point):
             traces = self.race.traces(candidate, at, size)
             if traces is not None:
-                return Witness(candidate, at, size, traces)
+                return Witness(candidate, at, size, traces, self.race.scheduled)
         return None
 
     def _still(self, point: Point, steps: int, size: int) -> bool:

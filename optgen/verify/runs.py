@@ -9,6 +9,7 @@ from functools import cached_property
 
 from optgen.domains import REAL, Domain
 from optgen.verify import evaluate as independent
+from optgen.verify.deadline import Deadline
 from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefined, Vector
 from optgen.verify.sampling import middle
 from optgen.verify.serialise import Tree, constants, holds, serialise
@@ -70,11 +71,15 @@ class Race:
         left: A rule.
         right: Another.
         domains: Domain of each shared hyperparameter.
+        scheduled: Shared hyperparameters with a value of their own at each step: `lr_1`, `lr_2`.
+        deadline: When to give up; None for never.
     """
 
     left: Rule
     right: Rule
     domains: Mapping[str, Domain]
+    scheduled: tuple[str, ...] = ()
+    deadline: Deadline | None = None
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -95,7 +100,9 @@ class Race:
 
     def variables(self, steps: int, size: int) -> dict[str, Domain]:
         """Return what a run of `steps` steps with `size` elements may choose."""
-        found = dict(self.domains)
+        found = {n: d for n, d in self.domains.items() if n not in self.scheduled}
+        for k in range(1, steps + 1):
+            found |= {f"{name}_{k}": self.domains[name] for name in self.scheduled}
         given = ["param", *(f"{name}_{k}" for k in range(1, steps + 1) for name in self.inputs)]
         for name in given:
             found |= dict.fromkeys(elements(name, size), REAL)
@@ -111,19 +118,52 @@ class Race:
             Undefined: One of the rules has no value, or a hyperparameter leaves its domain.
             Blurred: The precision does not suffice.
         """
-        numbers = Numbers(bits)
-        interpreter = Interpreter(numbers, size)
-        runs = [
-            _Run(rule, interpreter, self._start(rule, point, size, interpreter))
-            for rule in (self.left, self.right)
-        ]
+        numbers = Numbers(bits, self.deadline)
+        runs = self._runs(point, size, numbers)
         for k in range(1, steps + 1):
-            known = self._known(point, k, size)
-            if _differ(numbers, *(run.query(known) for run in runs)):
+            turn = tuple(self._at(runs, point, k))
+            if _differ(numbers, *(run.query(known) for run, known in turn)):
                 return k
-            if _differ(numbers, *(run.step(known) for run in runs)):
+            if _differ(numbers, *(run.step(known) for run, known in turn)):
                 return k
         return None
+
+    def states_apart(
+        self, point: Point, steps: int, size: int, bits: int
+    ) -> frozenset[tuple[str, str]]:
+        """Return the pairs of states, left and right, that differ behind some step of a run.
+
+        Raises:
+            Undefined: One of the rules has no value, or a hyperparameter leaves its domain.
+            Blurred: The precision does not suffice.
+        """
+        numbers = Numbers(bits, self.deadline)
+        runs = self._runs(point, size, numbers)
+        apart: set[tuple[str, str]] = set()
+        for k in range(1, steps + 1):
+            for run, known in self._at(runs, point, k):
+                run.step(known)
+            left, right = (run.states() for run in runs)
+            apart |= {(a, b) for a in left for b in right if _differ(numbers, left[a], right[b])}
+        return frozenset(apart)
+
+    def _runs(self, point: Point, size: int, numbers: Numbers) -> tuple[_Run, _Run]:
+        interpreter = Interpreter(numbers, size)
+        left, right = (
+            _Run(rule, interpreter, self._start(rule, point, size))
+            for rule in (self.left, self.right)
+        )
+        return left, right
+
+    def _at(
+        self, runs: tuple[_Run, ...], point: Point, k: int
+    ) -> Iterator[tuple[_Run, dict[str, Vector]]]:
+        """Yield each run with what it is given at a step; hyperparameters only if they change."""
+        for run in runs:
+            known = self._known(point, k, run.interpreter.size)
+            if k == 1 or self.scheduled:
+                known |= self._hyperparameters(run.rule, point, k, run.interpreter)
+            yield run, known
 
     def allows(self, point: Point) -> bool:
         """Whether every hyperparameter of both rules lies in its domain at a point.
@@ -136,21 +176,23 @@ class Race:
         full["param"] = Fraction(0)
         try:
             for rule in (self.left, self.right):
-                self._start(rule, full, 1, interpreter)
+                self._hyperparameters(rule, full, 1, interpreter)
         except (Undefined, Blurred):
             return False
         return True
 
     def one_sided(self, point: Point, steps: int, size: int) -> bool:
         """Whether only one of the rules has a value at every step of a run."""
-        interpreter = Interpreter(Numbers(BITS[0]), size)
+        runs = self._runs(point, size, Numbers(BITS[0], self.deadline))
+        for run in runs:  # outside a domain there is nothing to tell
+            for k in range(1, steps + 1):
+                self._hyperparameters(run.rule, point, k, run.interpreter)
         found = []
-        for rule in (self.left, self.right):
-            start = self._start(rule, point, size, interpreter)
+        for run in runs:
             try:
-                run = _Run(rule, interpreter, start)
                 for k in range(1, steps + 1):
-                    run.step(self._known(point, k, size))
+                    for one, known in self._at((run,), point, k):
+                        one.step(known)
                 found.append(True)
             except Undefined:
                 found.append(False)
@@ -162,16 +204,24 @@ class Race:
         }
         return known | {"step": (Fraction(k),) * size}
 
-    def _start(
-        self, rule: Rule, point: Point, size: int, interpreter: Interpreter
+    def _start(self, rule: Rule, point: Point, size: int) -> dict[str, Vector]:
+        start: dict[str, Vector] = {"param": tuple(point[e] for e in elements("param", size))}
+        return start | {name: (value,) * size for name, value in rule.initial}
+
+    def _chosen(self, point: Point, k: int) -> dict[str, Fraction]:
+        """Return the value of each shared hyperparameter at a step."""
+        return {n: point[f"{n}_{k}" if n in self.scheduled else n] for n in self.domains}
+
+    def _hyperparameters(
+        self, rule: Rule, point: Point, k: int, interpreter: Interpreter
     ) -> dict[str, Vector]:
-        env: dict[str, Vector] = {name: (point[name],) * size for name in self.domains}
-        chosen: dict[str, Vector] = {}
+        size = interpreter.size
+        env: dict[str, Vector] = {n: (v,) * size for n, v in self._chosen(point, k).items()}
+        found: dict[str, Vector] = {}
         for (name, tree), domain in zip(rule.hyperparameters, rule.domains, strict=True):
-            chosen[name] = interpreter.value(tree, env)
-            _check_inside(chosen[name][0], domain, interpreter.numbers)
-        chosen["param"] = tuple(point[e] for e in elements("param", size))
-        return chosen | {name: (value,) * size for name, value in rule.initial}
+            found[name] = interpreter.value(tree, env)
+            _check_inside(found[name][0], domain, interpreter.numbers)
+        return found
 
     def traces(self, point: Point, steps: int, size: int) -> Traces | None:
         """Run both rules with the independent evaluator; None unless it sees them differ."""
@@ -189,24 +239,25 @@ class Race:
         return None
 
     def _trace(self, rule: Rule, point: Point, steps: int, size: int, bits: int) -> Trace:
-        shared = {name: (independent.exact(point[name]),) * size for name in self.domains}
-        shared["param"] = tuple(independent.exact(point[e]) for e in elements("param", size))
-        start = {
-            name: independent.evaluate(tree, shared, bits) for name, tree in rule.hyperparameters
-        }
-        start["param"] = shared["param"]
+        param = tuple(independent.exact(point[e]) for e in elements("param", size))
+        start = {"param": param}
         start |= {name: (independent.exact(v),) * size for name, v in rule.initial}
-        known = []
+        steps_given = []
         for k in range(1, steps + 1):
+            shared = {n: (independent.exact(v),) * size for n, v in self._chosen(point, k).items()}
             given = {
-                name: tuple(independent.exact(point[e]) for e in elements(f"{name}_{k}", size))
-                for name in rule.inputs
+                name: independent.evaluate(tree, {**shared, "param": param}, bits)
+                for name, tree in rule.hyperparameters
             }
-            known.append(
-                {**(start if k == 1 else {}), **given, "step": (independent.exact(k),) * size}
-            )
+            for name in rule.inputs:
+                given[name] = tuple(
+                    independent.exact(point[e]) for e in elements(f"{name}_{k}", size)
+                )
+            given["step"] = (independent.exact(k),) * size
+            steps_given.append({**given, **(start if k == 1 else {})})
         return tuple(
-            tuple(rows) for rows in independent.run(((QUERY, rule.query), *rule.lines), known, bits)
+            tuple(rows)
+            for rows in independent.run(((QUERY, rule.query), *rule.lines), steps_given, bits)
         )
 
 
@@ -224,7 +275,9 @@ class Traces:
     def finals(self) -> tuple[independent.Values, independent.Values]:
         """The values in which the two differ: the parameter, or else the query point."""
         pair = [dict(side[-1]) for side in (self.left, self.right)]
-        name = "param" if apart(pair[0]["param"], pair[1]["param"]) is not None else QUERY
+        name = "param"
+        if apart(pair[0]["param"], pair[1]["param"]) is None and all(QUERY in p for p in pair):
+            name = QUERY
         return pair[0][name], pair[1][name]
 
     @property
@@ -245,21 +298,32 @@ class _Run:
     """One rule in the middle of a run."""
 
     def __init__(self, rule: Rule, interpreter: Interpreter, env: dict[str, Vector]) -> None:
-        self._rule, self._interpreter, self._env = rule, interpreter, env
+        self.rule, self.interpreter, self._env = rule, interpreter, env
+        self._lasting = {"param", *(name for name, _ in rule.initial)}
+        given = ("step", *rule.inputs, *(name for name, _ in rule.hyperparameters))
+        self._given = frozenset(given)
 
     def query(self, known: Mapping[str, Vector]) -> Vector:
         self._take(known)
-        return self._interpreter.value(self._rule.query, self._env)
+        return self.interpreter.value(self.rule.query, self._env)
 
     def step(self, known: Mapping[str, Vector]) -> Vector:
         self._take(known)
-        for target, tree in self._rule.lines:
-            self._env[target] = self._interpreter.value(tree, self._env)
+        for target, tree in self.rule.lines:
+            try:
+                self._env[target] = self.interpreter.value(tree, self._env)
+            except (KeyError, Undefined):  # what no taken branch reads need have no value
+                if target in self._lasting:
+                    raise Undefined(f"{target} has no value") from None
+                self._env.pop(target, None)
         return self._env["param"]
+
+    def states(self) -> dict[str, Vector]:
+        return {name: self._env[name] for name, _ in self.rule.initial}
 
     def _take(self, known: Mapping[str, Vector]) -> None:
         """Read what a step is given; an input of the other rule may be a state of this one."""
-        self._env |= {name: known[name] for name in ("step", *self._rule.inputs)}
+        self._env |= {name: known[name] for name in known if name in self._given}
 
 
 def elements(name: str, size: int) -> tuple[str, ...]:

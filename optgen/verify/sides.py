@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations, product
 
 import sympy
 
@@ -13,7 +12,7 @@ from optgen.spec import OptimizerSpec
 from optgen.symbols import symbol
 from optgen.verify.deadline import Deadline
 from optgen.verify.proof import Failure, prove_signs
-from optgen.verify.serialise import Tree, names, serialise
+from optgen.verify.serialise import Tree, in_order, serialise, upwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,50 +143,19 @@ class Step:
 
     def read_by(self, tree: Tree) -> set[str]:
         """Return the names from before the step that a tree depends on."""
-        found: set[str] = set()
-        todo = sorted(names(tree))
-        while todo:
-            name = todo.pop()
-            if name in self.definitions:
-                todo += sorted(names(self.definitions[name]))
-            else:
-                found.add(name)
-        return found
+        return {
+            name for name in in_order((tree,), self.definitions) if name not in self.definitions
+        }
 
 
 def rename(tree: Tree, mapping: Mapping[str, Tree]) -> Tree:
-    """Put trees in the place of names."""
-    if tree[0] == "name":
-        return mapping.get(tree[1], tree)
-    parts: list[object] = []
-    for part in tree[1:]:
-        if not isinstance(part, tuple):
-            parts.append(part)
-        elif isinstance(part[0], tuple):  # a branch of a choice
-            parts.append(tuple(rename(p, mapping) for p in part))
-        else:
-            parts.append(rename(part, mapping))
-    return (tree[0], *parts)
+    """Put trees in the place of names; what is shared stays shared."""
 
+    def put(node: Tree, parts: tuple[Tree, ...]) -> Tree:
+        if node[0] == "name":
+            return mapping.get(node[1], node)
+        rest = iter(parts)
+        return tuple(next(rest) if isinstance(part, tuple) else part for part in node)
 
-def matchings(
-    left: Side, right: Side, left_states: Sequence[str], right_states: Sequence[str]
-) -> list[dict[str, str]]:
-    """Return the ways to match states: equal names first, then every bijection of equal shapes.
-
-    Empty if the numbers of states of some shape differ.
-    """
-    shapes = {side.label: {b.name: b.shape for b in side.spec.state} for side in (left, right)}
-    same = {
-        name: name
-        for name in left_states
-        if name in right_states and shapes["left"][name] == shapes["right"][name]
-    }
-    choices: list[list[dict[str, str]]] = []
-    for shape in ("param", "scalar"):
-        a = [n for n in left_states if n not in same and shapes["left"][n] == shape]
-        b = [n for n in right_states if n not in same and shapes["right"][n] == shape]
-        if len(a) != len(b):
-            return []
-        choices.append([dict(zip(a, order, strict=True)) for order in permutations(b)])
-    return [{**same, **first, **second} for first, second in product(*choices)]
+    renamed: Tree = upwards(tree, put)
+    return renamed
