@@ -35,6 +35,7 @@ from optgen.translation.ptx_steps import decide, guard_of, step
 from optgen.translation.terms import Term
 
 _STEPS = 200_000
+"""How many instructions are read at most, unless a caller allows more."""
 _CASES = 512
 
 
@@ -73,13 +74,14 @@ class Explorer:
     Attributes:
         events: What is stored, in the order in which it was found.
         ways: What was read together with what was stored.
+        steps: How many more instructions are read.
     """
 
     context: Context
     events: list[Event] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     _flow: Flow = field(init=False)
-    _steps: int = 0
+    steps: int = _STEPS
     _cases: int = 0
     _masked: int = 0
 
@@ -94,6 +96,23 @@ class Explorer:
         """
         for state in self._run(State(), frozenset()):
             self._flush(state)
+
+    def advance(self, state: State) -> State:
+        """Return a single thread behind its next instruction, or behind a branch on values.
+
+        Raises:
+            Unsupported: What comes next is not followed, or depends on an unknown number.
+        """
+        where = self._instruction(state)
+        try:
+            following = self._step(state, frozenset())
+        except Fork as fork:
+            refuse(where, f"it is not known whether {fork.atom}")
+        if following is None:
+            return state
+        if len(following) != 1:
+            refuse(where, "one thread goes several ways")
+        return following[0]
 
     def _run(self, start: State, stops: frozenset[int]) -> list[State]:
         """Return the states in which threads come to a stop, or to the end."""
@@ -133,9 +152,9 @@ class Explorer:
 
     def _step(self, state: State, stops: frozenset[int]) -> list[State] | None:
         """Go one instruction on; return several states where a branch is masked."""
-        self._steps += 1
+        self.steps -= 1
         instruction = self.context.entry.instructions[state.at]
-        if self._steps > _STEPS:
+        if self.steps < 0:
             refuse(instruction, "the kernel takes too many steps")
         if instruction.opcode in ENDS:
             leaves = instruction.guard is None or guard_of(self.context, state, instruction)

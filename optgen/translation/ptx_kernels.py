@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from optgen.backends.abi import BLOCK, Launch, abi
+from optgen.backends.abi import Launch, abi
 from optgen.crosscheck.ptx import Module
-from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Ref
-from optgen.translation import expand
+from optgen.ir import Elementwise, Kernel
 from optgen.translation.ptx_difference import describe
-from optgen.translation.ptx_operands import rounded
 from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
 from optgen.translation.ptx_signature import signature
-from optgen.translation.terms import Term, Terms, TermType
+from optgen.translation.ptx_sums import compare_sums, instances
+from optgen.translation.ptx_values import stage_terms
+from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 
 EXPECTED = frozenset((NO_OVERLAP, FEW, ONE_DIMENSION))
@@ -44,13 +44,26 @@ class LaunchProof:
 
 
 def compare_ptx(kernel: Kernel, module: Module | str) -> tuple[LaunchProof, ...]:
-    """Compare every launch of a kernel that has one pass per element with its IR."""
+    """Compare every launch of a kernel with its IR."""
     called = abi(kernel)
     proofs = []
     for stage, launch in zip(kernel.stages, called.launches, strict=True):
-        if isinstance(stage, Elementwise) and not stage.reductions:
+        if launch.grid == "elements":
+            assert isinstance(stage, Elementwise)
             proofs.append(_elementwise(kernel, stage, launch, module))
+        else:
+            proofs.append(_sums(kernel, kernel.stages.index(stage), launch, module))
     return tuple(proofs)
+
+
+def _sums(kernel: Kernel, index: int, launch: Launch, module: Module | str) -> LaunchProof:
+    try:
+        found = compare_sums(kernel, index, launch, module)
+    except Unsupported as error:
+        return LaunchProof(launch.entry, "unknown", str(error))
+    if found:
+        return LaunchProof(launch.entry, "different", found)
+    return LaunchProof(launch.entry, "equal", instances(kernel, index))
 
 
 def _elementwise(
@@ -83,32 +96,3 @@ def _differences(kernel: Kernel, wanted: Mapping[str, Term], reading: PtxReading
                 said = describe(wanted[name], path.outputs[name], reading.origins)
                 return f"{name}: {said}"
     return ""
-
-
-def stage_terms(kernel: Kernel, stage: Elementwise, store: Terms) -> dict[str, Term]:
-    """Return what one pass over the elements leaves in each array it stores."""
-    kind: TermType = kernel.arithmetic.value
-    values = {name: store.element(name, kind) for name in stage.loads}
-    run(kernel, stage.body, values, store)
-    return {name: values[name] for name in stage.stores}
-
-
-def run(kernel: Kernel, body: tuple[Assign, ...], values: dict[str, Term], store: Terms) -> None:
-    """Run assignments in order; a name without a value is a value that all elements share."""
-    for assign in body:
-        values[assign.target] = term(kernel, assign.value, values, store)
-
-
-def term(kernel: Kernel, expr: Expr, values: Mapping[str, Term], store: Terms) -> Term:
-    """Return the value of an expression of a stage."""
-    match expr:
-        case Ref(name):
-            return values.get(name) or store.scalar(name, kernel.arithmetic.value)
-        case Literal(value):
-            return rounded(store, float(value), kernel.arithmetic.value)
-        case Operation(name, operands):
-            parts = (term(kernel, operand, values, store) for operand in operands)
-            return expand.operation(store, name, *parts)
-
-
-__all__ = ["BLOCK", "LaunchProof", "compare_ptx", "run", "stage_terms", "term"]

@@ -1,0 +1,206 @@
+"""Launches that sum over all elements, compared with the IR at a few sizes.
+
+What is shown holds for these sizes and these grids, for all values: every array, every
+partial sum and every exported scalar is the very term that the IR stands for, the tree
+of additions included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from optgen.backends.abi import BLOCK, Launch, abi, chunks, stage_buffers
+from optgen.crosscheck.ptx import Module
+from optgen.ir import CHUNK, LANES, Elementwise, Kernel, Scalars
+from optgen.translation import expand
+from optgen.translation.ptx_block import Words, run_blocks
+from optgen.translation.ptx_difference import describe, show
+from optgen.translation.ptx_reading import find_entry
+from optgen.translation.ptx_values import run, term
+from optgen.translation.terms import Term, Terms, TermType
+from optgen.verify.verdicts import Unsupported
+
+SIZES: tuple[tuple[int, bool], ...] = ((1, True), (5, True), (LANES + 3, True), (LANES + 3, False))
+"""Elements, and whether all arrays are aligned, at which passes over elements are read."""
+
+CHUNKS = (0, 1, 2, 3, 5)
+"""Numbers of chunks at which the end of a sum is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Values before a launch: each element of an array is a term of its own."""
+
+    store: Terms
+    type: TermType
+
+    def array(self, name: str, count: int) -> list[Term | None]:
+        return [self.at(name, index) for index in range(count)]
+
+    def at(self, name: str, index: int) -> Term:
+        return self.store.make("element", self.type, payload=(name, index))
+
+
+def compare_sums(kernel: Kernel, index: int, launch: Launch, module: Module | str) -> str:
+    """Compare one launch of a kernel with the IR at some sizes; return how it differs.
+
+    Args:
+        kernel: The kernel.
+        index: Which of its stages it is.
+        launch: Its launch.
+        module: The PTX.
+
+    Returns:
+        Where a value is another than the IR's; empty if none is.
+
+    Raises:
+        Unsupported: The code is not followed.
+    """
+    stage = kernel.stages[index]
+    if isinstance(stage, Scalars):
+        for count in CHUNKS:
+            if found := _finish(kernel, index, launch, module, count * CHUNK):
+                return f"with {count} chunks: {found}"
+        return ""
+    for n, aligned in SIZES:
+        if found := _pass(kernel, stage, launch, module, n, aligned=aligned):
+            return f"with n = {n}: {found}"
+    return ""
+
+
+def instances(kernel: Kernel, index: int) -> str:
+    """Say at which sizes a launch is compared."""
+    if isinstance(kernel.stages[index], Scalars):
+        return f"shown for {', '.join(map(str, CHUNKS))} chunks"
+    sizes = sorted({n for n, _ in SIZES})
+    return f"shown for n = {', '.join(map(str, sizes))}, aligned and not"
+
+
+def _parameters(
+    kernel: Kernel, launch: Launch, values: _Values, n: int
+) -> dict[int, str | int | Mapping[int, Term]]:
+    found: dict[int, str | int | Mapping[int, Term]] = {}
+    for place, name in enumerate(launch.parameters):
+        if name == "args":
+            found[place] = {
+                kernel.arithmetic.size * i: values.store.scalar(field, values.type)
+                for i, field in enumerate(abi(kernel).fields)
+            }
+        else:
+            found[place] = n if name == "n" else name
+    return found
+
+
+def _pass(
+    kernel: Kernel,
+    stage: Elementwise,
+    launch: Launch,
+    module: Module | str,
+    n: int,
+    *,
+    aligned: bool,
+) -> str:
+    entry = find_entry(module, launch.entry)
+    values = _Values(Terms(), kernel.arithmetic.value)
+    called = abi(kernel)
+    arrays = {name: values.array(name, n) for name in stage_buffers(kernel, stage)}
+    scratch: dict[str, list[Term | None]] = {
+        "partials": [None] * (called.partials * chunks(n)),
+        "scalars": values.array("scalars", called.scalars),
+    }
+    arrays |= {name: scratch[name] for name in scratch if name in launch.parameters}
+    words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type)
+    run_blocks(entry, words, values.store, grid=1, threads=BLOCK, aligned=aligned)
+    wanted = _wanted_pass(kernel, stage, values, n)
+    return _compare(wanted, words)
+
+
+def _wanted_pass(
+    kernel: Kernel, stage: Elementwise, values: _Values, n: int
+) -> dict[tuple[str, int], Term]:
+    """Return what the IR leaves behind one pass: elements stored, and a sum for each chunk."""
+    wanted: dict[tuple[str, int], Term] = {}
+    zero = values.store.constant(Fraction(0), values.type)
+    shared = {name: values.at("scalars", i) for i, name in enumerate(kernel.tensor_scalars)}
+    terms: list[list[Term]] = [[] for _ in stage.reductions]
+    for index in range(n):
+        local = {name: values.at(name, index) for name in stage.loads} | shared
+        run(kernel, stage.body, local, values.store)
+        wanted |= {(name, index): local[name] for name in stage.stores}
+        for found, reduction in zip(terms, stage.reductions, strict=True):
+            found.append(term(kernel, reduction.value, local, values.store))
+    for slot, (found, reduction) in enumerate(zip(terms, stage.reductions, strict=True)):
+        del slot
+        place = kernel.reductions.index(reduction)
+        for chunk in range(chunks(n)):
+            inside = found[chunk * CHUNK : (chunk + 1) * CHUNK]
+            inside += [zero] * (CHUNK - len(inside))
+            wanted["partials", place * chunks(n) + chunk] = _chunk_sum(values.store, inside)
+    return wanted
+
+
+def _chunk_sum(store: Terms, elements: Sequence[Term]) -> Term:
+    lanes = list(elements[:LANES])
+    for begin in range(LANES, len(elements), LANES):
+        lanes = [
+            expand.operation(store, "add", total, element)
+            for total, element in zip(lanes, elements[begin : begin + LANES], strict=True)
+        ]
+    return _halved(store, lanes)
+
+
+def _halved(store: Terms, lanes: list[Term]) -> Term:
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [
+            expand.operation(store, "add", a, b)
+            for a, b in zip(lanes[:half], lanes[half:], strict=True)
+        ]
+    return lanes[0]
+
+
+def _finish(kernel: Kernel, index: int, launch: Launch, module: Module | str, n: int) -> str:
+    stage = kernel.stages[index]
+    previous = kernel.stages[index - 1]
+    assert isinstance(stage, Scalars)
+    assert isinstance(previous, Elementwise)
+    entry = find_entry(module, launch.entry)
+    values = _Values(Terms(), kernel.arithmetic.value)
+    called = abi(kernel)
+    count = chunks(n)
+    earlier = {
+        name: values.at("scalars", i)
+        for i, name in enumerate(kernel.tensor_scalars)
+        if name not in stage.exports
+    }
+    scalars = [earlier.get(name) for name in kernel.tensor_scalars]
+    arrays = {"partials": values.array("partials", called.partials * count), "scalars": scalars}
+    words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type)
+    run_blocks(entry, words, values.store, grid=1, threads=BLOCK, aligned=False)
+    zero = values.store.constant(Fraction(0), values.type)
+    local: dict[str, Term] = dict(earlier)
+    for reduction in previous.reductions:
+        place = kernel.reductions.index(reduction)
+        width = 1
+        while width < count:
+            width *= 2
+        sums = [values.at("partials", place * count + i) for i in range(count)]
+        local[reduction.target] = _halved(values.store, sums + [zero] * (width - count))
+    run(kernel, stage.body, local, values.store)
+    wanted = {("scalars", kernel.tensor_scalars.index(n)): local[n] for n in stage.exports}
+    return _compare(wanted, words)
+
+
+def _compare(wanted: Mapping[tuple[str, int], Term], words: Words) -> str:
+    for (array, index), value in wanted.items():
+        found = words.arrays[array][index]
+        if found is None:
+            return f"{array} at {index} is not written"
+        if found is not value:
+            return f"{array} at {index}: {describe(value, found, {})}"
+    return ""
+
+
+__all__ = ["Unsupported", "compare_sums", "instances", "show"]
