@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 from optgen.domains import REAL
 from optgen.spec import OptimizerSpec
@@ -12,7 +12,9 @@ from optgen.verify.claims import TIMEOUT, Claim, check_claim
 from optgen.verify.comparing import compare
 from optgen.verify.deadline import Deadline
 from optgen.verify.given import read_given
+from optgen.verify.opinion import second_opinion
 from optgen.verify.sides import Side
+from optgen.verify.smt import CONTRADICTION, Opinion, find
 
 Outcome = Literal["ok", "failed", "unknown"]
 
@@ -61,6 +63,9 @@ def verify_algebra(
 ) -> AlgebraReport:
     """Check every rule of a catalogue, and some claims.
 
+    Where z3 is installed it is asked for a second opinion on every claim: a verdict that it
+    contradicts is unknown.
+
     Args:
         catalogue: The rules, by name.
         claims: What `load_claims` gives.
@@ -70,12 +75,31 @@ def verify_algebra(
         ClaimError: A claim's `given` or `witness` cannot be used.
     """
     checks = [check for spec in catalogue.values() for check in check_rule(spec, timeout)]
+    said: list[Opinion] = []
     for claim in claims:
         result = check_claim(claim, timeout)
         given = f" given {', '.join(claim.given)}" if claim.given else ""
         text = f"{claim.left.name} and {claim.right.name}{given}: {claim.verdict}"
-        checks.append(AlgebraCheck(claim.name, text, result.outcome, result.detail))
-    return AlgebraReport(tuple(checks))
+        check = AlgebraCheck(claim.name, text, result.outcome, result.detail)
+        if result.outcome == "ok" and find() is not None:
+            opinion, why = second_opinion(claim.left, claim.right, result.comparison)
+            said.append(opinion)
+            if opinion == "disagrees":
+                check = replace(check, outcome="unknown", detail=f"{CONTRADICTION}: {why}")
+        checks.append(check)
+    return AlgebraReport((*checks, *_summary(said)))
+
+
+def _summary(said: Sequence[Opinion]) -> tuple[AlgebraCheck, ...]:
+    """Return what z3 said to all claims together; nothing where it was not asked."""
+    if not said:
+        return ()
+    count = {word: said.count(word) for word in get_args(Opinion)}
+    detail = f"agrees on {count['agrees']}, abstains on {count['abstains']}"
+    if count["disagrees"]:
+        detail += f", CONTRADICTS {count['disagrees']}"
+    outcome: Outcome = "unknown" if count["disagrees"] else "ok"
+    return (AlgebraCheck("z3", f"second opinion on {len(said)} claims", outcome, detail),)
 
 
 def check_rule(spec: OptimizerSpec, timeout: float = TIMEOUT) -> tuple[AlgebraCheck, ...]:

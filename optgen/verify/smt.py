@@ -31,6 +31,7 @@ _BITS = (200, 800)
 _LONGEST = 200_000  # nodes of a term: z3 takes long even to read more
 
 Opinion = Literal["agrees", "abstains", "disagrees"]
+CONTRADICTION = "TWO ENGINES CONTRADICT EACH OTHER"
 NO_DEFINITIONS: Mapping[str, Tree] = MappingProxyType({})
 
 
@@ -162,7 +163,7 @@ def reviewed(
     if said != "disagrees":
         return verdict
     found = "equal" if isinstance(verdict, Proved) else "different"
-    return Undecided(f"TWO ENGINES CONTRADICT EACH OTHER: the decider found {found}, but {why}")
+    return Undecided(f"{CONTRADICTION}: the decider found {found}, but {why}")
 
 
 def _ask_one(
