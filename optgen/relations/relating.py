@@ -89,7 +89,11 @@ class _Search:
         tried: list[RunMap] = []
         for found in self._candidates(domains, reasons, tried):
             if isinstance(found, Refutation):
-                return self._varying(domains) or self._none(found)
+                return (
+                    self._none(found) if found.at else self._varying(domains) or self._none(found)
+                )
+            if isinstance(found, Relation):
+                return found
             tried.append(found)
             proof = self._proved(found, domains, reasons)
             if proof is not None:
@@ -98,17 +102,14 @@ class _Search:
         return replace(self.blank, reason=reason)
 
     def _varying(self, domains: Mapping[str, Domain]) -> Relation | None:
-        """Where constant hyperparameters are excluded, look for some that follow the step."""
-        limit = self.deadline.sooner(3)
+        """Look for hyperparameters that follow the step."""
+        limit = self.deadline.sooner(2)
         try:
             for found in varying_maps(self.pair, limit):
                 proof = self._proved(found, domains, [])
                 if proof is not None:
                     related = self._related(found, proof, domains)
-                    fact = (
-                        f"hyperparameters of {self.pair.b.name} follow the step, as given: "
-                        "constant ones are excluded"
-                    )
+                    fact = f"hyperparameters of {self.pair.b.name} follow the step, as given"
                     return replace(related, evidence=(*related.evidence, fact))
         except (Unsupported, OutOfTime):
             self.deadline.check()
@@ -116,8 +117,8 @@ class _Search:
 
     def _candidates(
         self, domains: Mapping[str, Domain], reasons: list[str], tried: list[RunMap]
-    ) -> Iterator[RunMap | Refutation]:
-        """Yield maps to try, or a proof that there is none."""
+    ) -> Iterator[RunMap | Refutation | Relation]:
+        """Yield maps to try, or a proof that there is none; a relation ends the search."""
         same = by_name(self.pair)
         if same is not None:
             yield same
@@ -127,6 +128,9 @@ class _Search:
             except (Unsupported, OutOfTime) as error:
                 self.deadline.check()
                 reasons.append(str(error))
+        varying = self._varying(domains)
+        if varying is not None:
+            yield varying
         try:
             found = self._with_numbers()
         except (Unsupported, OutOfTime) as error:
