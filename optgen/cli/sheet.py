@@ -26,6 +26,7 @@ def show_sheet(spec: OptimizerSpec, catalogue: Catalogue, png: Path | None, as_j
         from optgen.sheet.plot import draw_region
 
         draw_region(spec, catalogue, png)
+        output.note(f"wrote {png}")
     with output.working(f"deriving the properties of {spec.name}"):
         sheet = property_sheet(spec, catalogue=catalogue)
     if as_json:

@@ -196,7 +196,7 @@ def _drift(
     held = f" once {states}" if states else ""
     return Entry(
         "fixed_points",
-        f"under {words} param moves by {text} a step{held}{limit.where}: it comes to rest nowhere",
+        f"under {words} param moves by {text} a step{held}{limit.where}, for ever",
         "proved",
         "the states solved by sympy, the move proved by the decider",
         values={"move": str(rest.move)},

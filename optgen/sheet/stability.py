@@ -125,7 +125,7 @@ def _frozen(spec: OptimizerSpec) -> tuple[str, ...]:
         if isinstance(assignment, Set):
             continue
         rooted = any(
-            p.exp == sympy.Rational(1, 2) and kinds[str(s)] is not Role.HOST
+            abs(p.exp) == sympy.Rational(1, 2) and kinds[str(s)] is not Role.HOST
             for p in assignment.value.atoms(sympy.Pow)
             for s in p.free_symbols
         )

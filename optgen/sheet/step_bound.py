@@ -11,6 +11,7 @@ import sympy
 from optgen.sheet.bounding import Bound, Bounder, K, NoBound
 from optgen.sheet.entry import Entry, not_derived
 from optgen.sheet.moments import Invariant
+from optgen.sheet.relative_step import relative_step
 from optgen.sheet.sharpness import sharpness
 from optgen.sheet.subject import Subject, neat, values_behind
 from optgen.symbols import grad, step, symbol
@@ -35,6 +36,7 @@ def entries(subject: Subject) -> Iterator[Entry]:
         if one in bound.used or one.first.keep != 0:
             yield from _invariant(subject, one)
     yield _bound(subject, what, bound)
+    yield from relative_step(subject)
 
 
 def _bound(subject: Subject, what: str, bound: Bound) -> Entry:

@@ -17,8 +17,13 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="session")
 def subject(catalogue: Catalogue) -> Callable[[OptimizerSpec | str], Subject]:
+    made: dict[str, Subject] = {}
+
     def make(rule: OptimizerSpec | str) -> Subject:
-        spec = catalogue[rule] if isinstance(rule, str) else rule
-        return Subject(spec, catalogue, Deadline.after(60))
+        if not isinstance(rule, str):
+            return Subject(rule, catalogue, Deadline.after(60))
+        if rule not in made:
+            made[rule] = Subject(catalogue[rule], catalogue, Deadline.after(600))
+        return made[rule]
 
     return make

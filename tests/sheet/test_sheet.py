@@ -142,15 +142,26 @@ def test_the_command_prints_text_or_one_document() -> None:
 
 
 @pytest.mark.parametrize("rule", ["nesterov", "sgd"])
-def test_the_picture(tmp_path: Path, rule: str) -> None:
+def test_the_picture(tmp_path: Path, catalogue: Catalogue, rule: str) -> None:
     pytest.importorskip("matplotlib")
+    from optgen.sheet.plot import draw_region
+
     files = [tmp_path / "a.png", tmp_path / "b.png"]
     for file in files:
-        run = CliRunner().invoke(main, ["show", rule, "--as", "sheet", "--png", str(file)])
-        assert run.exit_code == 0, run.output
+        draw_region(catalogue[rule], catalogue, file)
     first, second = (file.read_bytes() for file in files)
     assert first.startswith(b"\x89PNG\r\n")
     assert first == second
+
+
+def test_the_command_draws(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "sgd.png"
+    run = CliRunner().invoke(main, ["show", "sgd", "--as", "sheet", "--png", str(file), "--json"])
+    assert run.exit_code == 0
+    assert json.loads(run.stdout)["name"] == "sgd"
+    assert run.stderr == f"wrote {file}\n"
+    assert file.is_file()
 
 
 def refusal(*arguments: str) -> tuple[int, str]:

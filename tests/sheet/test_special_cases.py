@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from optgen.sheet.entry import Entry
 from optgen.sheet.landmarks import landmarks
 from optgen.sheet.special_cases import entries
 from optgen.sheet.subject import Subject
@@ -11,6 +12,15 @@ from optgen.spec import OptimizerSpec
 from optgen.verify import compare
 
 Make = Callable[[OptimizerSpec | str], Subject]
+_FOUND: dict[str, list[Entry]] = {}
+
+
+def found(subject: Subject) -> list[Entry]:
+    """Return the entries of a rule, searched once."""
+    name = subject.spec.name
+    if name not in _FOUND:
+        _FOUND[name] = list(entries(subject))
+    return _FOUND[name]
 
 
 @pytest.mark.parametrize(
@@ -35,15 +45,15 @@ Make = Callable[[OptimizerSpec | str], Subject]
     ],
 )
 def test_known_special_cases(subject: Make, rule: str, expected: set[str]) -> None:
-    found = list(entries(subject(rule)))
-    assert expected <= {e.statement for e in found}
-    assert {e.outcome for e in found} == {"proved"}
+    listed = found(subject(rule))
+    assert expected <= {e.statement for e in listed}
+    assert {e.outcome for e in listed} == {"proved"}
 
 
-@pytest.mark.parametrize("rule", ["lion", "sgdw"])
+@pytest.mark.parametrize("rule", ["sgdw", "momentum_ema"])
 def test_every_case_holds_by_compare(subject: Make, rule: str) -> None:
     named = {**subject(rule).catalogue, **{s.name: s for s in landmarks()}}
-    for entry in entries(subject(rule)):
+    for entry in found(subject(rule)):
         left, right = named[entry.values["left"]], named[entry.values["right"]]
         assert compare(left, right, given=entry.values["given"]).verdict == "equal"
 
@@ -55,8 +65,8 @@ def test_rules_without_special_cases_say_so(subject: Make) -> None:
 
 
 def test_a_step_size_of_zero_is_no_special_case(subject: Make) -> None:
-    for rule in ("sgd", "lion"):
-        assert not any("lr=0" in e.statement for e in entries(subject(rule)))
+    for rule in ("sgd", "sgdw"):
+        assert not any("lr=0" in e.statement for e in found(subject(rule)))
 
 
 def test_landmarks_do_not_clash_with_the_catalogue(subject: Make) -> None:
