@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
-from math import comb
+from math import comb, lcm
 
 from optgen.domains import Domain
 from optgen.verify.field import Poly
@@ -22,7 +23,10 @@ ANY: Signs = frozenset((-1, 0, 1))
 _MOST_FACES = 64
 _LARGEST = 4000
 
-_Terms = dict[tuple[int, ...], Fraction]
+_POINTS = 8
+_CLEAR = 1e-9  # a value this small against its terms has no clear sign in floating point
+
+_Terms = dict[tuple[int, ...], int]
 
 
 def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
@@ -37,7 +41,9 @@ def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
         return frozenset(((value > 0) - (value < 0),))
     used = [i for i, degree in enumerate(poly.degrees()) if degree > 0]
     width = len(used)
-    terms: _Terms = {tuple(m[i] for i in used): Fraction(int(c)) for m, c in poly.items()}
+    terms: _Terms = {tuple(m[i] for i in used): int(c) for m, c in poly.items()}
+    if _has_both_signs(terms, [domains[i] for i in used]):
+        return ANY
     # Each variable: the positions of its non-negative variables, and the points they may not reach.
     choices: list[Sequence[frozenset[int]]] = []
     signed: list[int] = []
@@ -78,16 +84,56 @@ def _from_coefficients(
     return frozenset((sign,))
 
 
+def _has_both_signs(terms: _Terms, domains: Sequence[Domain]) -> bool:
+    """Whether a few points of the box show both signs: then no proof need be tried.
+
+    Floating point does: what is unclear counts as not seen.
+    """
+    seen = 0
+    for number in range(_POINTS):
+        point = [_inside(domain, number, i) for i, domain in enumerate(domains)]
+        total = size = 0.0
+        try:
+            for monomial, coefficient in terms.items():
+                value = float(coefficient)
+                for x, power in zip(point, monomial, strict=True):
+                    if power:
+                        value *= x**power
+                total += value
+                size += abs(value)
+        except OverflowError:
+            continue
+        if abs(total) > _CLEAR * size:
+            seen |= 1 if total > 0 else 2
+        if seen == 3:
+            return True
+    return False
+
+
+def _inside(domain: Domain, number: int, index: int) -> float:
+    """Return a point of a domain; the numbers spread over small and large ones."""
+    share = ((number * 0.6180339887 + index * 0.7548776662) % 1.0) * 0.998 + 0.001
+    if domain.low is not None and domain.high is not None:
+        return float(domain.low) + share * float(domain.high - domain.low)
+    far = (share / (1 - share)) ** 2
+    if domain.low is not None:
+        return float(domain.low) + far
+    if domain.high is not None:
+        return float(domain.high) - far
+    return far if (number + index * number // 2) % 2 else -far
+
+
 def _transform(
     terms: _Terms, position: int, width: int, domain: Domain
 ) -> tuple[_Terms, int, Sequence[frozenset[int]]]:
-    """Write one variable over variables that are not negative.
+    """Write one variable over variables that are not negative, times a positive constant.
 
     Returns:
         The terms, the number of positions, and sets of positions: at every point of
         the domain all variables of one of the sets are positive.
     """
     low, high = domain.low, domain.high
+    degree = max(m[position] for m in terms)
     if high is None or low is None:
         end, factor = (low, 1) if high is None else (high, -1)
         assert end is not None
@@ -95,20 +141,17 @@ def _transform(
         here = frozenset((position,)) if is_open else frozenset()
         if end == 0 and factor == 1:
             return terms, width, (here,)
-        return _shift(terms, position, end, factor), width, (here,)
+        return _shift(terms, position, end, factor, degree), width, (here,)
     # x = (low*z + high*y)/(z + y) with y at `position` and z at a new position.
-    degree = max(m[position] for m in terms)
+    unit = lcm(low.denominator, high.denominator)
+    bottom, top = int(low * unit), int(high * unit)
+    rows = [_row(bottom, top, power, degree, unit) for power in range(degree + 1)]
     result: _Terms = {}
     for monomial, coefficient in terms.items():
-        power = monomial[position]
-        expanded = _binomial(low, high, power)
-        for i, c in expanded.items():  # y**i * z**(power - i)
-            for j in range(degree - power + 1):
-                y, z = i + j, (power - i) + (degree - power - j)
-                key = (*monomial[:position], y, *monomial[position + 1 :], z)
-                result[key] = result.get(key, Fraction(0)) + coefficient * c * comb(
-                    degree - power, j
-                )
+        before, after = monomial[:position], monomial[position + 1 :]
+        for y, c in rows[monomial[position]]:  # y**y * z**(degree - y)
+            key = (*before, y, *after, degree - y)
+            result[key] = result.get(key, 0) + coefficient * c
     y, z = position, width
     inside = frozenset((y, z))
     if domain.low_open and domain.high_open:
@@ -122,18 +165,26 @@ def _transform(
     return {m: c for m, c in result.items() if c}, width + 1, positive
 
 
-def _binomial(low: Fraction, high: Fraction, power: int) -> dict[int, Fraction]:
-    """Return the coefficients of (low*z + high*y)**power by the power of y."""
-    found = {i: comb(power, i) * high**i * low ** (power - i) for i in range(power + 1)}
-    return {i: Fraction(c) for i, c in found.items() if c}
+@lru_cache(maxsize=4096)
+def _row(bottom: int, top: int, power: int, degree: int, unit: int) -> tuple[tuple[int, int], ...]:
+    """Return (bottom*z + top*y)**power * (unit*(z + y))**(degree - power), by the power of y."""
+    found = [0] * (degree + 1)
+    for i in range(power + 1):
+        first = comb(power, i) * top**i * bottom ** (power - i)
+        for j in range(degree - power + 1):
+            found[i + j] += first * comb(degree - power, j) * unit ** (degree - power)
+    return tuple((i, c) for i, c in enumerate(found) if c)
 
 
-def _shift(terms: _Terms, position: int, end: Fraction, factor: int) -> _Terms:
+def _shift(terms: _Terms, position: int, end: Fraction, factor: int, degree: int) -> _Terms:
+    """Put (end + factor*x) in the place of x, times a power of the denominator of `end`."""
+    over, under = end.numerator, end.denominator
     result: _Terms = {}
     for monomial, coefficient in terms.items():
         power = monomial[position]
+        before, after = monomial[:position], monomial[position + 1 :]
         for i in range(power + 1):
-            key = (*monomial[:position], i, *monomial[position + 1 :])
-            value = coefficient * comb(power, i) * end ** (power - i) * factor**i
-            result[key] = result.get(key, Fraction(0)) + value
+            key = (*before, i, *after)
+            value = coefficient * comb(power, i) * over ** (power - i) * factor**i
+            result[key] = result.get(key, 0) + value * under ** (degree - power + i)
     return {m: c for m, c in result.items() if c}

@@ -79,6 +79,7 @@ class Field:
         generators: What each generator in use stands for.
         reduced: The arguments of the norms and means met, with their keys.
         shapes: Numbers for what has no normal form.
+        on_boxes: The signs of polynomials on boxes that were asked for.
         powers: Base and exponent of the generators that are powers, by index.
     """
 
@@ -92,6 +93,7 @@ class Field:
     reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
     shapes: Shapes = field(init=False, default_factory=Shapes)
     powers: dict[int, tuple[Quotient, Poly]] = field(init=False, default_factory=dict)
+    on_boxes: dict[Hashable, frozenset[int]] = field(init=False, default_factory=dict)
     _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sympy import perfect_power
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, Domain
-from optgen.verify.field import Generator, Poly, Quotient, UndefinedEverywhere
+from optgen.verify.field import Generator, Poly, Quotient
 from optgen.verify.regions import Region
 from optgen.verify.roots import Roots
 from optgen.verify.signs import SignReader
@@ -52,11 +52,6 @@ class Powers:
             return space.power(self.roots.root(base, int(exponent.denom.LC)), p)
         if base.numer == base.denom:
             return base
-        if not base.numer:
-            sign = self.signs.sign(exponent)
-            if sign < 0:
-                raise UndefinedEverywhere("a division by 0 at every point")
-            return space.constant(1 - sign)  # 0**0 is 1
         terms, constant = self._exponents(exponent)
         signs = self.signs.known_quotient(base)
         if not (signs <= {0, 1} or self._whole(terms, constant)):
@@ -67,7 +62,9 @@ class Powers:
         total = space.power(self.roots.root(base, constant.denominator), constant.numerator)
         for part, count in self._bases(base):
             for term, share in terms:
-                total = space.multiply(total, self._raised(part, term, share * count))
+                total = space.multiply(
+                    total, space.power(*self._root_of_power(part, term, share * count))
+                )
         return total
 
     def law(
@@ -78,20 +75,18 @@ class Powers:
         Returns:
             Generators with their exponents, the constant in the exponent, and the base
             raised to it.
-
-        Raises:
-            Unsupported: The base is taken apart, or a root of the power is taken.
         """
         space = self.signs.space
         terms, constant = self._exponents(exponent)
         rest = space.power(self.roots.root(base, constant.denominator), constant.numerator)
         factors = []
-        for term, share in terms:
-            key = ("power", base.numer, base.denom, term, Fraction(1))
-            atom = space.existing(key)
-            if atom is None or share.denominator != 1:
-                raise Unsupported("a power that is written by others")
-            factors.append((space.occurring(atom)[0], share.numerator))
+        for part, count in self._bases(base):
+            for term, share in terms:
+                root, times = self._root_of_power(part, term, share * count)
+                index = space.index_of(root)
+                if index < 0:
+                    raise Unsupported("a root of a power that is no root of one power")
+                factors.append((index, times))
         return factors, constant, rest
 
     def _whole(self, terms: list[tuple[Poly, Fraction]], constant: Fraction) -> bool:
@@ -130,15 +125,14 @@ class Powers:
             found.append((space.constant(root), count))
         return found
 
-    def _raised(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
-        """Return base**(term*share) for a base that no product has to be taken out of."""
+    def _root_of_power(self, base: Quotient, term: Poly, share: Fraction) -> tuple[Quotient, int]:
+        """Write base**(term*share) as a power of a root; no product comes out of the base."""
         space = self.signs.space
         known = space.powers.get(space.index_of(base))
         if known is not None and self.signs.known_quotient(known[0]) <= {0, 1}:
             inner, first = known
-            return self._raised(inner, space.product(first, term), share)
-        atom = self.roots.root(self._atom(base, term), share.denominator)
-        return space.power(atom, share.numerator)
+            return self._root_of_power(inner, space.product(first, term), share)
+        return self.roots.root(self._atom(base, term), share.denominator), share.numerator
 
     def _exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
         """Return an exponent as terms with their shares, and a constant.

@@ -64,8 +64,13 @@ class Region:
 
     def box_signs(self, of: Field, poly: Poly) -> Signs:
         """Return a set that holds every sign of a polynomial in the region, by coefficients."""
-        used = of.occurring(poly)
-        return signs_on_box(poly, {i: self.domain(of, i) for i in used})
+        domains = {i: self.domain(of, i) for i in of.occurring(poly)}
+        key = poly, tuple(domains.items())
+        found = of.on_boxes.get(key)
+        if found is None:
+            of.deadline.check()
+            found = of.on_boxes[key] = signs_on_box(poly, domains)
+        return found
 
     def factor_signs(self, of: Field, factor: Poly) -> Signs:
         """Return a set that holds every sign of an irreducible polynomial in the region."""
