@@ -708,6 +708,13 @@ class _Proof:
         inside = region.child()
         if all(region.domains[i] is not None for i in self.algebra.used(region.mul(a, b))):
             inside.learn(region.mul(a, b), WEAK if p > 0 else frozenset((1,)))
+        for index in self.algebra.used(w) if real else ():
+            # Where a generator that divides the root is 0 so is the root: look elsewhere.
+            if all((m >> (_FIELD * index)) & ((1 << _FIELD) - 1) for m in w):
+                factor = (
+                    inside.roots[index][1] if index in inside.roots else {1 << _FIELD * index: 1}
+                )
+                inside.learn(factor, frozenset((-1, 1)))
         for index, hint in real:
             self._real(inside, index, hint)
         if not self._sign(inside, (w, v), (above, below)) <= WEAK:

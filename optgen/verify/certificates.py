@@ -77,7 +77,8 @@ class Writer:
         self._meet([*leaves, everywhere])
         alike, claims = self._alike(everywhere)
         generators = self._generators(everywhere)
-        regions = self._tree(tree)
+        known = self._roots(RegionClaims(self, everywhere), frozenset())
+        regions = self._tree(tree, frozenset(index for index, _ in known))
         return {
             "polynomials": [self._terms(poly) for poly in self._numbers],
             "generators": generators,
@@ -146,17 +147,31 @@ class Writer:
                     found.append(["root", 2, self.number(space.one), None])
         return found
 
-    def _tree(self, branch: Branch) -> dict[str, Any]:
+    def _roots(self, region: RegionClaims, real: frozenset[int]) -> list[tuple[int, Any]]:
+        """Return the roots, besides those in `real`, that are real in a region, and why."""
+        found = []
+        for index, generator in enumerate(self.space.generators):
+            if generator.degree and index not in real:
+                signs, hint = region.hints.of(generator.radicand)
+                if signs <= {0, 1}:
+                    found.append((index, hint))
+        return found
+
+    def _tree(self, branch: Branch, real: frozenset[int]) -> dict[str, Any]:
+        """Return a region as JSON; the roots in `real` are known to be real around it."""
         assert branch.converter is not None
-        region = RegionClaims(self, branch.converter)
+        new = self._roots(RegionClaims(self, branch.converter), real)
+        real |= {index for index, _ in new}
+        region = RegionClaims(self, branch.converter, real)
+        own = {"real": [[self.places[index], hint] for index, hint in new]} if new else {}
         if branch.factor is not None:
             parts = []
             for signs, below in branch.parts:
-                new = [i for i in below.region.values if i not in branch.region.values]
-                fixed = self.places[new[0]] if new else None
-                parts.append([sorted(signs), fixed, self._tree(below)])
+                fresh = [i for i in below.region.values if i not in branch.region.values]
+                fixed = self.places[fresh[0]] if fresh else None
+                parts.append([sorted(signs), fixed, self._tree(below, real)])
             hint = region.hints.of(branch.factor)[1]
-            return {"split": self.number(branch.factor), "out": hint, "parts": parts}
+            return {**own, "split": self.number(branch.factor), "out": hint, "parts": parts}
         zero: dict[str, Any] = {}
         for i, (_, left, right) in enumerate(self.statement["equations"]):
             a, b = region.value(left), region.value(right)
@@ -167,7 +182,7 @@ class Writer:
             rest = region.settle(rest)
             if rest:
                 zero[str(i)] = self._vanishing(region, rest)
-        return {"claims": region.claims, "zero": zero}
+        return {**own, "claims": region.claims, "zero": zero}
 
     def _vanishing(self, region: RegionClaims, rest: Poly) -> list[Any]:
         for factor, signs in region.region.signs.items():
@@ -189,7 +204,10 @@ def _branches(tree: Branch) -> list[Branch]:
 class RegionClaims:
     """Claims of what the nodes are in one region, computed as the checker will."""
 
-    def __init__(self, writer: Writer, converter: Converter) -> None:
+    def __init__(
+        self, writer: Writer, converter: Converter, real: frozenset[int] = frozenset()
+    ) -> None:
+        self.real = real
         self.writer = writer
         self.space = writer.space
         self.region = converter.region
@@ -404,11 +422,14 @@ class RegionClaims:
         found = []
         for index in self.space.occurring(root):
             generator = self.space.generators[index]
-            if generator.degree and not self.hints.of(generator.radicand)[0] <= {0, 1}:
+            if not generator.degree or index in self.real:
+                continue
+            signs, hint = self.hints.of(generator.radicand)
+            if not signs <= {0, 1}:
                 (by,), left = inside.div([self.settle(generator.radicand)])
                 if not left:
                     hint = ["quotient", self.writer.number(by), self.hints.of(by)[1], None]
-                    found.append([self.writer.places[index], hint])
+            found.append([self.writer.places[index], hint])
         return found
 
     def _law(self, index: int, base: Quotient, exponent: Quotient) -> Any:

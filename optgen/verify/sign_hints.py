@@ -54,7 +54,10 @@ class SignHints:
     def _plain(self, poly: Poly) -> Signs:
         content, primitive = poly.primitive()
         flip = 1 if primitive.LC > 0 else -1
-        found = self.reader.of_factor(flip * primitive)
+        primitive = flip * primitive
+        # sympy keeps the hash of a polynomial that it changes: look for what is equal.
+        known = (poly for poly in self.reader.region.signs if poly == primitive)
+        found = self.reader.of_factor(next(known, primitive))
         return frozenset(s * flip for s in found)
 
     def _factor(self, base: Poly) -> tuple[Signs, Hint]:
