@@ -1,7 +1,7 @@
 """Files of claims: what two rules should be to each other, and whether they are.
 
-A claim is a TOML file: `left`, `right` and `verdict`; if needed `given`, `steps`
-and `witness`; and for people `source` and `note`. Rules are looked up in the
+A claim is a TOML file: `left`, `right` and `verdict`; if needed `given`, `steps`,
+`witness` and `constant`; and for people `source` and `note`. Rules are looked up in the
 catalogue and in the folder `specs` beside the file.
 """
 
@@ -18,13 +18,13 @@ from optgen.errors import ClaimError, UsageError, nearest
 from optgen.loader import Catalogue, load_file
 from optgen.spec import OptimizerSpec
 from optgen.spec_files import spec_files
+from optgen.verify.comparing import TIMEOUT as TIMEOUT
 from optgen.verify.comparing import compare
 from optgen.verify.comparison import Comparison, Word
 from optgen.verify.explanation import explain
 
-TIMEOUT = 60.0
 _STEPS = 3
-_KEYS = ("left", "right", "given", "steps", "verdict", "witness", "source", "note")
+_KEYS = ("left", "right", "given", "steps", "verdict", "constant", "witness", "source", "note")
 _NEEDED = ("left", "right", "verdict")
 _VERDICTS: tuple[Word, ...] = get_args(Word)
 
@@ -41,6 +41,7 @@ class Claim:
         verdict: What comparing them should say.
         given: Substitutions.
         steps: How many steps a run may take.
+        constant: Hyperparameters without whose constancy the rules are not equal.
         witness: A run at which the rules must differ; None if any will do.
         source: Where the claim comes from.
         note: What it is about.
@@ -53,6 +54,7 @@ class Claim:
     verdict: Word
     given: tuple[str, ...] = ()
     steps: int = _STEPS
+    constant: tuple[str, ...] = ()
     witness: Mapping[str, Fraction] | None = None
     source: str = ""
     note: str = ""
@@ -129,6 +131,7 @@ def _read(path: Path, rules: Catalogue) -> Claim:
         verdict=_verdict(table["verdict"], path),
         given=_given(table.get("given", []), path),
         steps=_steps(table.get("steps", _STEPS), path),
+        constant=_constant(table.get("constant"), table["verdict"], path),
         witness=_witness(table.get("witness"), table["verdict"], path),
         source=table.get("source", ""),
         note=table.get("note", ""),
@@ -146,7 +149,8 @@ def _verdict(text: str, path: Path) -> Word:
     for word in _VERDICTS:
         if text == word:
             return word
-    raise ClaimError(f"'{text}' is no verdict", where=path, fix="write equal, different or unknown")
+    listed = f"{', '.join(_VERDICTS[:-1])} or {_VERDICTS[-1]}"
+    raise ClaimError(f"'{text}' is no verdict", where=path, fix=f"write {listed}")
 
 
 def _given(value: object, path: Path) -> tuple[str, ...]:
@@ -163,12 +167,30 @@ def _steps(value: object, path: Path) -> int:
     return value
 
 
+def _constant(value: object, verdict: str, path: Path) -> tuple[str, ...]:
+    needed = verdict == "equal while constant"
+    names = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
+    if value is None and not needed:
+        return ()
+    if not needed or not names:
+        raise ClaimError(
+            "'constant' lists the hyperparameters of rules that are equal while they are constant",
+            where=path,
+            fix='write verdict = "equal while constant" and constant = ["lr"]',
+        )
+    assert isinstance(value, list)
+    return tuple(sorted(value))
+
+
+_PARTING = ("different", "equal while constant")
+
+
 def _witness(value: object, verdict: str, path: Path) -> Mapping[str, Fraction] | None:
     if value is None:
         return None
-    if verdict != "different" or not isinstance(value, dict):
+    if verdict not in _PARTING or not isinstance(value, dict):
         raise ClaimError(
-            "a witness belongs to rules that differ, and is a table",
+            "a witness belongs to rules that part, and is a table",
             where=path,
             fix='write verdict = "different" and [witness] with lines such as grad_1 = "1/2"',
         )
@@ -204,6 +226,12 @@ def check_claim(claim: Claim, timeout: float = TIMEOUT) -> ClaimResult:
         outcome: Any = "unknown" if found.verdict == "unknown" else "failed"
         detail = f"claimed {claim.verdict}, found {found.verdict}\n{explain(found)}"
         return ClaimResult(claim, outcome, found, detail)
+    if found.constant != claim.constant:
+        detail = (
+            f"claimed while {', '.join(claim.constant)} constant, found while "
+            f"{', '.join(found.constant)} constant\n{explain(found)}"
+        )
+        return ClaimResult(claim, "failed", found, detail)
     if claim.witness is not None and not _differs_at(claim):
         return ClaimResult(claim, "failed", found, "the rules do not differ at the claim's witness")
     return ClaimResult(claim, "ok", found)

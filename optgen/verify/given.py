@@ -28,6 +28,7 @@ _ARITY = {"sqrt": (1, 1), "Abs": (1, 1), "Max": (2, 8), "Min": (2, 8)}
 _EXAMPLE = "write for example beta2=beta1 or right.weight_decay=left.weight_decay/lr"
 _LONGEST = 20_000  # characters of a substitution
 _DEEPEST = 60  # levels of brackets and functions
+_BITS = 4096  # of a constant on the way
 _SECONDS = 2.0  # to show that an expression never lies in its domain
 _CHAINS = ((ast.Add, ast.Sub), (ast.Mult, ast.Div))
 
@@ -52,7 +53,7 @@ _LARGEST = 2**1023
 def _too_large(item: _Item) -> UsageError:
     return UsageError(
         "a number is larger or smaller than a hyperparameter can be",
-        where=item.text,
+        where=_short(item.text),
         fix="use numbers between about 1e-308 and 1e308",
     )
 
@@ -152,7 +153,9 @@ class _Reader:
             tree = ast.parse(source.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise UsageError(
-                f"'{source.strip()}' cannot be read as an expression", where=text, fix=_EXAMPLE
+                f"'{_short(source.strip())}' cannot be read as an expression",
+                where=_short(text),
+                fix=_EXAMPLE,
             ) from None
         return _Item(text, having, name, tree, source.strip())
 
@@ -205,6 +208,8 @@ class _Reader:
             return self._expression(part, side, item, path, level + 1)
 
         value = self._read(tree, side, item, path, read)
+        if value.is_Rational and max(int(value.p).bit_length(), int(value.q).bit_length()) > _BITS:
+            raise _too_large(item)
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise UsageError(
                 f"'{_short(item.source)}' has no real value",
@@ -300,7 +305,7 @@ class _Reader:
             )
         if found == "too near":
             raise UsageError(
-                f"{shown} cannot be told from an end of {domain}, the domain of {name}",
+                f"whether {shown} lies in {domain}, the domain of {name}, cannot be told",
                 where=_short(item.text),
                 fix="write the number itself, without roots",
             )

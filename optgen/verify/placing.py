@@ -15,7 +15,7 @@ from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefin
 from optgen.verify.proof import Failure, prove_signs
 from optgen.verify.runs import BITS
 from optgen.verify.sampling import middle
-from optgen.verify.serialise import Tree, serialise
+from optgen.verify.serialise import Tree, serialise, walk
 from optgen.verify.verdicts import Unsupported
 
 Place = Literal["may be", "outside", "undefined", "too near"]
@@ -81,8 +81,11 @@ def _expression(
     try:
         if _inside(Interpreter(numbers).value(tree, point)[0], domain, numbers):
             return "may be"
-    except (Blurred, Undefined):
+    except Blurred:
         pass  # somewhere else it may be inside
+    except Undefined:
+        if any(_negative(base, variables, deadline) for base in _below_roots(tree)):
+            return "undefined"
     ends = ((domain.low, domain.low_open, _BELOW), (domain.high, domain.high_open, _ABOVE))
     for end, is_open, beyond in ends:
         if end is None:
@@ -92,3 +95,13 @@ def _expression(
         if not isinstance(prove_signs(gap, allowed, variables, {}, deadline), Failure):
             return "outside"
     return "may be"
+
+
+def _below_roots(tree: Tree) -> list[Tree]:
+    """Return what stands below square roots."""
+    powers = (node for node in walk(tree) if node[0] == "power" and node[2][0] == "number")
+    return [node[1] for node in powers if node[2][1].denominator % 2 == 0]
+
+
+def _negative(tree: Tree, variables: Mapping[str, Domain], deadline: Deadline) -> bool:
+    return not isinstance(prove_signs(tree, _BELOW[0], variables, {}, deadline), Failure)

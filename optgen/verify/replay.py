@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from optgen.spec import OptimizerSpec
-from optgen.verify.enclose import Blurred, Undefined
 from optgen.verify.given import read_given
-from optgen.verify.runs import BITS, Race, Rule
+from optgen.verify.runs import Race, Rule
 from optgen.verify.sides import Side
 
 
@@ -25,7 +24,8 @@ def differ_at(
         right: Another.
         given: Substitutions.
         witness: A value for each shared hyperparameter, `param` and `grad_1`, `grad_2`, ...;
-            `param[0]`, `param[1]` where the parameter has two elements.
+            `param[0]`, `param[1]` where the parameter has two elements; `lr_1`, `lr_2`, ...
+            where a hyperparameter changes from step to step.
 
     Raises:
         KeyError: The witness leaves something out.
@@ -35,7 +35,8 @@ def differ_at(
         Side.of(label, spec, substituted.values[label])
         for label, spec in (("left", left), ("right", right))
     ]
-    race = Race(Rule.of(sides[0]), Rule.of(sides[1]), substituted.domains)
+    changing = tuple(n for n in substituted.domains if n not in witness and f"{n}_1" in witness)
+    race = Race(Rule.of(sides[0]), Rule.of(sides[1]), substituted.domains, changing)
     size = sum(name.startswith("param[") for name in witness) or 1
     steps = sum(
         name == f"grad_{k}" or name == f"grad_{k}[0]"
@@ -45,8 +46,4 @@ def differ_at(
     for name, domain in race.variables(steps, size).items():
         if witness[name] not in domain:
             return False
-    try:
-        race.first_difference(witness, 1, size, BITS[-1])  # a given value may leave its domain
-    except (Blurred, Undefined):
-        return False
-    return race.traces(witness, steps, size) is not None
+    return race.inside(witness, steps) and race.traces(witness, steps, size) is not None

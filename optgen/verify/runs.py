@@ -171,12 +171,16 @@ class Race:
         Args:
             point: Values of shared hyperparameters; one that is left out may have any.
         """
-        interpreter = Interpreter(Numbers(BITS[-1]), 1)
         full = {name: point.get(name, middle(domain)) for name, domain in self.domains.items()}
-        full["param"] = Fraction(0)
+        return self.inside(full, 1)
+
+    def inside(self, point: Point, steps: int) -> bool:
+        """Whether every hyperparameter of both rules lies in its domain at every step."""
+        interpreter = Interpreter(Numbers(BITS[-1], self.deadline), 1)
         try:
             for rule in (self.left, self.right):
-                self._hyperparameters(rule, full, 1, interpreter)
+                for k in range(1, steps + 1):
+                    self._hyperparameters(rule, point, k, interpreter)
         except (Undefined, Blurred):
             return False
         return True

@@ -51,6 +51,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+WHILE = 'left = "adam"\nright = "adamw"\nverdict = "equal while constant"\n'
 GOOD = 'left = "adam"\nright = "adamw"\nverdict = "different"\n'
 
 
@@ -61,11 +62,15 @@ GOOD = 'left = "adam"\nright = "adamw"\nverdict = "different"\n'
         ('left = "adam"\nverdict = "equal"', "the claim does not say 'right'", 'add right = "..."'),
         (GOOD + 'givn = ["eps=0"]', "a claim has no field 'givn'", "did you mean 'given'?"),
         (GOOD.replace("adamw", "adamv"), "there is no rule 'adamv'", "did you mean"),
-        (GOOD.replace("different", "same"), "'same' is no verdict", "equal, different or unknown"),
+        (GOOD.replace("different", "same"), "'same' is no verdict", "different or unknown"),
         (GOOD + 'given = "eps=0"', "'given' is not a list", "given = "),
         (GOOD + "steps = 0", "'steps' is not a positive number", "steps = 3"),
         (GOOD + "note = 1", "'note' is not text", "note = "),
-        (GOOD + "witness = 1", "a witness belongs to rules that differ", "[witness]"),
+        (GOOD + "witness = 1", "a witness belongs to rules that part", "[witness]"),
+        (GOOD + 'constant = ["lr"]', "'constant' lists", 'constant = ["lr"]'),
+        (WHILE, "'constant' lists", 'constant = ["lr"]'),
+        (WHILE + "constant = []", "'constant' lists", 'constant = ["lr"]'),
+        (WHILE + 'constant = "lr"', "'constant' lists", 'constant = ["lr"]'),
         (GOOD + '[witness]\nlr = "one"', "a value of the witness is no fraction", "1/2"),
     ],
 )
@@ -83,6 +88,41 @@ def test_a_bad_substitution_is_an_error_of_the_claim(tmp_path: Path) -> None:
     with pytest.raises(ClaimError, match="'epsilon'") as caught:
         check_claims(claims)
     assert str(tmp_path) in str(caught.value.where)
+
+
+SCALED = """
+left = "momentum"
+right = "momentum_ema"
+given = ["dampening=0", "left.lr=right.lr*(1-momentum)"]
+verdict = "equal while constant"
+constant = ["{}"]
+[witness]
+lr = 1
+momentum_1 = 0
+momentum_2 = "{}"
+param = 0
+grad_1 = 1
+grad_2 = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "outcome", "detail"),
+    [
+        ("momentum", "1/2", "ok", ""),
+        ("lr", "1/2", "failed", "claimed while lr constant, found while momentum constant"),
+        ("momentum", "0", "failed", "the rules do not differ at the claim's witness"),
+        ("momentum", "3/2", "failed", "the rules do not differ at the claim's witness"),
+    ],
+)
+def test_claims_of_equality_while_something_is_constant(
+    tmp_path: Path, name: str, second: str, outcome: str, detail: str
+) -> None:
+    """The witness has a schedule; it must lie in the domain and part the two."""
+    claims = load_claims(write(tmp_path, SCALED.format(name, second)), RULES)
+    (result,) = check_claims(claims)
+    assert result.outcome == outcome
+    assert result.detail.startswith(detail)
 
 
 def test_missing_files(tmp_path: Path) -> None:
