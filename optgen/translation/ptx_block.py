@@ -18,7 +18,6 @@ from optgen.translation.ptx_operands import FLOATS, integer, read, width
 from optgen.translation.ptx_state import Context, Half, Pointer, State, Value, refuse
 from optgen.translation.ptx_steps import write
 from optgen.translation.terms import Term, Terms, TermType
-from optgen.verify.verdicts import Unsupported
 
 WARP = 32
 _STEPS = 20_000_000
@@ -32,6 +31,8 @@ class Words:
         arrays: Values of each array, None where nothing has been written yet.
         parameters: What each parameter is: an array, or scalars by byte.
         type: The type of all values.
+        thread: The thread of the block that runs.
+        block: The block that runs.
     """
 
     entry: Entry
@@ -39,6 +40,9 @@ class Words:
     parameters: Mapping[int, str | int | Mapping[int, Term]]
     type: TermType
     thread: int = 0
+    block: int = 0
+    _seen: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    _written: dict[tuple[str, int], int] = field(default_factory=dict)
     _shared: dict[int, Term] = field(default_factory=dict)
     _readers: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     _writers: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -48,9 +52,24 @@ class Words:
         self._readers.clear()
         self._writers.clear()
 
-    def begin_block(self) -> None:
-        """Give a new block its own shared memory."""
+    def begin_block(self, block: int) -> None:
+        """Give a new block its own shared memory; nothing orders it against other blocks."""
+        self.block = block
         self._shared.clear()
+        self.barrier()
+
+    def _alone(self, instruction: Instruction, place: tuple[str, int], *, writes: bool) -> None:
+        """Refuse an access that another block's access may come before or behind."""
+        if place[0] == "shared":
+            return
+        others = {self._written.get(place, self.block)}
+        if writes:
+            others |= self._seen.get(place, set())
+            self._written[place] = self.block
+        else:
+            self._seen.setdefault(place, set()).add(self.block)
+        if others - {self.block}:
+            refuse(instruction, "two blocks race")
 
     def load(
         self, state: State, instruction: Instruction, address: Address, kind: str, lanes: int
@@ -64,6 +83,7 @@ class Words:
             place = (array, index)
             if self._writers.get(place, self.thread) != self.thread:
                 refuse(instruction, "another thread may not have written it yet")
+            self._alone(instruction, place, writes=False)
             self._readers.setdefault(place, set()).add(self.thread)
             value = self._at(instruction, array, index)
             if value is None:
@@ -86,6 +106,7 @@ class Words:
             others = self._readers.get(place, set()) | {self._writers.get(place, self.thread)}
             if others - {self.thread}:
                 refuse(instruction, "two threads race")
+            self._alone(instruction, place, writes=True)
             self._writers[place] = self.thread
             if not isinstance(value, Term) or value.type != self.type:
                 refuse(instruction, f"what is stored is no value of type {self.type}")
@@ -173,7 +194,7 @@ def run_blocks(
     explorer = Explorer(first)
     explorer.steps = _STEPS
     for block in range(grid):
-        words.begin_block()
+        words.begin_block(block)
         crew = []
         for number in range(threads):
             specials: dict[str, int] = {"%laneid": number % WARP}
@@ -265,6 +286,3 @@ def _exchanged(warp: list[_Thread], lane: int, instruction: Instruction) -> Valu
     if not isinstance(value, Term | Half):
         refuse(instruction, "a shuffle of what is no value")
     return value
-
-
-__all__ = ["Unsupported", "Words", "run_blocks"]

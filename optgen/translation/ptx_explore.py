@@ -103,15 +103,14 @@ class Explorer:
         Raises:
             Unsupported: What comes next is not followed, or depends on an unknown number.
         """
-        where = self._instruction(state)
         try:
             following = self._step(state, frozenset())
         except Fork as fork:
-            refuse(where, f"it is not known whether {fork.atom}")
+            refuse(self._instruction(state), f"it is not known whether {fork.atom}")
         if following is None:
             return state
         if len(following) != 1:
-            refuse(where, "one thread goes several ways")
+            refuse(self._instruction(state), "one thread goes several ways")
         return following[0]
 
     def _run(self, start: State, stops: frozenset[int]) -> list[State]:

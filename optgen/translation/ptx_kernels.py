@@ -8,7 +8,7 @@ sizes, thread by thread: for these the theorem is that of the sizes named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from optgen.backends.abi import Launch, abi
@@ -17,7 +17,7 @@ from optgen.ir import Elementwise, Kernel
 from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
 from optgen.translation.ptx_signature import signature
-from optgen.translation.ptx_sums import compare_sums, instances
+from optgen.translation.ptx_sums import QUICK, Size, compare_sums, instances
 from optgen.translation.ptx_values import stage_terms
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
@@ -43,8 +43,16 @@ class LaunchProof:
     detail: str
 
 
-def compare_ptx(kernel: Kernel, module: Module | str) -> tuple[LaunchProof, ...]:
-    """Compare every launch of a kernel with its IR."""
+def compare_ptx(
+    kernel: Kernel, module: Module | str, *, sizes: Sequence[Size] = QUICK
+) -> tuple[LaunchProof, ...]:
+    """Compare every launch of a kernel with its IR.
+
+    Args:
+        kernel: The kernel, after all passes.
+        module: The PTX that its CUDA was compiled to.
+        sizes: Sizes at which passes that sum are read; all other passes hold for all sizes.
+    """
     called = abi(kernel)
     proofs = []
     for stage, launch in zip(kernel.stages, called.launches, strict=True):
@@ -52,18 +60,20 @@ def compare_ptx(kernel: Kernel, module: Module | str) -> tuple[LaunchProof, ...]
             assert isinstance(stage, Elementwise)
             proofs.append(_elementwise(kernel, stage, launch, module))
         else:
-            proofs.append(_sums(kernel, kernel.stages.index(stage), launch, module))
+            proofs.append(_sums(kernel, kernel.stages.index(stage), launch, module, sizes))
     return tuple(proofs)
 
 
-def _sums(kernel: Kernel, index: int, launch: Launch, module: Module | str) -> LaunchProof:
+def _sums(
+    kernel: Kernel, index: int, launch: Launch, module: Module | str, sizes: Sequence[Size]
+) -> LaunchProof:
     try:
-        found = compare_sums(kernel, index, launch, module)
+        found = compare_sums(kernel, index, launch, module, sizes)
     except Unsupported as error:
         return LaunchProof(launch.entry, "unknown", str(error))
     if found:
         return LaunchProof(launch.entry, "different", found)
-    return LaunchProof(launch.entry, "equal", instances(kernel, index))
+    return LaunchProof(launch.entry, "equal", instances(kernel, index, sizes))
 
 
 def _elementwise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from fractions import Fraction
@@ -41,6 +42,7 @@ FLOATS: dict[str, TermType] = {
 _FORMATS = {"float32": "f", "float64": "d", "float16": "e"}
 
 
+@functools.cache
 def width(kind: str) -> int:
     """Return the bits of a PTX type."""
     return int(kind.lstrip("bfus"))
@@ -48,9 +50,15 @@ def width(kind: str) -> int:
 
 def as_kind(value: int, kind: str) -> int:
     """Return an integer as a PTX type reads its bits."""
+    mask, sign = _masks(kind)
+    low = value & mask
+    return low - mask - 1 if low & sign else low
+
+
+@functools.cache
+def _masks(kind: str) -> tuple[int, int]:
     bits = width(kind)
-    low = value & ((1 << bits) - 1)
-    return low - (1 << bits) if kind[0] == "s" and low >> (bits - 1) else low
+    return (1 << bits) - 1, 1 << (bits - 1) if kind[0] == "s" else 0
 
 
 def constant(context: Context, bits: int, kind: TermType) -> Term:

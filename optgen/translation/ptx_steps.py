@@ -119,9 +119,10 @@ def _value(context: Context, state: State, instruction: Instruction) -> Value:
         return _select(context, state, instruction)
     if opcode == "cvta":
         return address(context, state, instruction, instruction.operands[1])
-    half = _halves(state, instruction)
-    if half is not None:
-        return half
+    if opcode in ("cvt", "shr", "bfi"):
+        half = _halves(state, instruction)
+        if half is not None:
+            return half
     if opcode == "cvt":
         if any(m in FLOATS for m in instruction.modifiers):
             return ptx_floats.convert(context, state, instruction)

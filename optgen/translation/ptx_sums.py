@@ -16,14 +16,37 @@ from optgen.crosscheck.ptx import Module
 from optgen.ir import CHUNK, LANES, Elementwise, Kernel, Scalars
 from optgen.translation import expand
 from optgen.translation.ptx_block import Words, run_blocks
-from optgen.translation.ptx_difference import describe, show
+from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import find_entry
 from optgen.translation.ptx_values import run, term
 from optgen.translation.terms import Term, Terms, TermType
-from optgen.verify.verdicts import Unsupported
 
-SIZES: tuple[tuple[int, bool], ...] = ((1, True), (5, True), (LANES + 3, True), (LANES + 3, False))
-"""Elements, and whether all arrays are aligned, at which passes over elements are read."""
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size at which a pass over the elements is read.
+
+    Attributes:
+        n: Number of elements.
+        aligned: Whether all arrays begin at multiples of 16 bytes.
+        grid: Number of blocks.
+    """
+
+    n: int
+    aligned: bool = True
+    grid: int = 1
+
+    def __str__(self) -> str:
+        words = [] if self.aligned else ["not aligned"]
+        words += [] if self.grid == 1 else [f"{self.grid} blocks"]
+        return f"{self.n} ({', '.join(words)})" if words else str(self.n)
+
+
+QUICK = (Size(1), Size(5, aligned=False), Size(LANES + 3))
+"""Sizes that take seconds; each block has one chunk at most."""
+
+THOROUGH = (*QUICK, Size(2 * CHUNK + 3, grid=2))
+"""Sizes at which a block has more than one chunk, and there is more than one block."""
 
 CHUNKS = (0, 1, 2, 3, 5)
 """Numbers of chunks at which the end of a sum is read."""
@@ -43,7 +66,9 @@ class _Values:
         return self.store.make("element", self.type, payload=(name, index))
 
 
-def compare_sums(kernel: Kernel, index: int, launch: Launch, module: Module | str) -> str:
+def compare_sums(
+    kernel: Kernel, index: int, launch: Launch, module: Module | str, sizes: Sequence[Size]
+) -> str:
     """Compare one launch of a kernel with the IR at some sizes; return how it differs.
 
     Args:
@@ -51,6 +76,7 @@ def compare_sums(kernel: Kernel, index: int, launch: Launch, module: Module | st
         index: Which of its stages it is.
         launch: Its launch.
         module: The PTX.
+        sizes: Sizes at which passes over the elements are read.
 
     Returns:
         Where a value is another than the IR's; empty if none is.
@@ -64,18 +90,17 @@ def compare_sums(kernel: Kernel, index: int, launch: Launch, module: Module | st
             if found := _finish(kernel, index, launch, module, count * CHUNK):
                 return f"with {count} chunks: {found}"
         return ""
-    for n, aligned in SIZES:
-        if found := _pass(kernel, stage, launch, module, n, aligned=aligned):
-            return f"with n = {n}: {found}"
+    for size in sizes:
+        if found := _pass(kernel, stage, launch, module, size):
+            return f"with n = {size}: {found}"
     return ""
 
 
-def instances(kernel: Kernel, index: int) -> str:
+def instances(kernel: Kernel, index: int, sizes: Sequence[Size]) -> str:
     """Say at which sizes a launch is compared."""
     if isinstance(kernel.stages[index], Scalars):
         return f"shown for {', '.join(map(str, CHUNKS))} chunks"
-    sizes = sorted({n for n, _ in SIZES})
-    return f"shown for n = {', '.join(map(str, sizes))}, aligned and not"
+    return f"shown for n = {', '.join(map(str, sizes))}"
 
 
 def _parameters(
@@ -98,10 +123,9 @@ def _pass(
     stage: Elementwise,
     launch: Launch,
     module: Module | str,
-    n: int,
-    *,
-    aligned: bool,
+    size: Size,
 ) -> str:
+    n = size.n
     entry = find_entry(module, launch.entry)
     values = _Values(Terms(), kernel.arithmetic.value)
     called = abi(kernel)
@@ -112,7 +136,7 @@ def _pass(
     }
     arrays |= {name: scratch[name] for name in scratch if name in launch.parameters}
     words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type)
-    run_blocks(entry, words, values.store, grid=1, threads=BLOCK, aligned=aligned)
+    run_blocks(entry, words, values.store, grid=size.grid, threads=BLOCK, aligned=size.aligned)
     wanted = _wanted_pass(kernel, stage, values, n)
     return _compare(wanted, words)
 
@@ -131,8 +155,7 @@ def _wanted_pass(
         wanted |= {(name, index): local[name] for name in stage.stores}
         for found, reduction in zip(terms, stage.reductions, strict=True):
             found.append(term(kernel, reduction.value, local, values.store))
-    for slot, (found, reduction) in enumerate(zip(terms, stage.reductions, strict=True)):
-        del slot
+    for found, reduction in zip(terms, stage.reductions, strict=True):
         place = kernel.reductions.index(reduction)
         for chunk in range(chunks(n)):
             inside = found[chunk * CHUNK : (chunk + 1) * CHUNK]
@@ -201,6 +224,3 @@ def _compare(wanted: Mapping[tuple[str, int], Term], words: Words) -> str:
         if found is not value:
             return f"{array} at {index}: {describe(value, found, {})}"
     return ""
-
-
-__all__ = ["Unsupported", "compare_sums", "instances", "show"]
