@@ -39,7 +39,7 @@ def list_rules(specs: tuple[Path, ...], as_json: bool) -> None:
 
 
 @click.command(
-    "show", short_help="One rule: text, LaTeX, algorithm box, JSON; variants; differences."
+    "show", short_help="One rule: text, LaTeX, algorithm box, JSON, properties; differences."
 )
 @click.argument("name")
 @click.option(

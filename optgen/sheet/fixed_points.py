@@ -21,8 +21,8 @@ from optgen.spec import OptimizerSpec, Set
 from optgen.symbols import Max, grad, param, symbol
 from optgen.verify.verdicts import Proved
 
-_HOW = "sympy solved for it; the decider proved that the step comes back to it"
-_AFTER = "sympy solved for it; the decider proved that the step, after many, comes back to it"
+_HOW = "solving line by line with sympy; the decider proved that the step comes back to it"
+_AFTER = f"{_HOW}, in the limit of many steps"
 
 
 class NoFixedPoint(Exception):
@@ -58,6 +58,7 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
     gradient = grad if constant else sympy.Integer(0)
     words = "a constant gradient" if constant else "gradient 0"
     spec = limit.spec
+    how = _HOW if spec is subject.spec else _AFTER
     try:
         rest = _rest(spec, gradient, subject)
     except NoFixedPoint as error:
@@ -68,7 +69,7 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
     if rest.move == 0:
         if _comes_back(subject, spec, {**rest.states, param: param}, gradient):
             text = f"under {words} every param is a fixed point{held}{limit.where}"
-            yield Entry("fixed_points", text, "proved", _HOW)
+            yield Entry("fixed_points", text, "proved", how)
         return
     known = {grad, *(h.symbol for h in spec.hyperparameters)}
     found = [p for p in _solutions(rest.move) if p.free_symbols <= known]
@@ -78,9 +79,9 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
         held = ", ".join(f"{s} = {subject.text(v)}" for s, v in at.items())
         text += (f" with {held}" if held else "") + limit.where
         if not _comes_back(subject, spec, {**at, param: point}, gradient):
-            yield not_derived("fixed_points", text, "the decider did not prove it", _HOW)
+            yield not_derived("fixed_points", text, "the decider did not prove it", how)
             continue
-        yield Entry("fixed_points", text, "proved", _HOW, values={"param": str(point)})
+        yield Entry("fixed_points", text, "proved", how, values={"param": str(point)})
         yield from _limits(subject, units, point)
     if not found:
         yield _drift(subject, spec, rest, gradient, words, limit)
@@ -198,6 +199,6 @@ def _drift(
         "fixed_points",
         f"under {words} param moves by {text} a step{held}{limit.where}, for ever",
         "proved",
-        "the states solved by sympy, the move proved by the decider",
+        "solving line by line with sympy; the decider proved the move",
         values={"move": str(rest.move)},
     )

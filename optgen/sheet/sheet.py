@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,16 +122,31 @@ def _derive(
     return found
 
 
-_INDENT = " " * 17
+_INDENT = " " * 15
+_WIDTH = 110
 
 
 def _text(entry: Entry, above: str) -> list[str]:
     """Return an entry as lines; how it was derived is left out where the one above says it."""
-    lines = [f"  {entry.outcome.ljust(11)}  {entry.statement}"]
+    parts = [(f"  {entry.outcome.ljust(11)}  ", entry.statement)]
     if entry.detail:
-        lines.append(f"{_INDENT}{entry.detail}")
+        parts.append((_INDENT, entry.detail))
     if entry.witness:
-        lines.append(f"{_INDENT}at " + ", ".join(f"{n} = {v}" for n, v in entry.witness.items()))
+        point = ", ".join(f"{n} = {v}" for n, v in entry.witness.items())
+        parts.append((_INDENT, f"at {point}"))
     if entry.how and entry.how != above:
-        lines.append(f"{_INDENT}by {entry.how}")
-    return lines
+        parts.append((_INDENT, f"by {entry.how}"))
+    return [line for start, text in parts for line in _folded(start, text)]
+
+
+def _folded(start: str, text: str) -> list[str]:
+    """Fold a text at blanks; formulas without blanks stay whole."""
+    further = " " * (len(_INDENT) + 2)
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=start,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
