@@ -139,6 +139,16 @@ def _equations(
     return equations, {**left.definitions, **right.definitions}
 
 
+def outside(pair: Pair, found: RunMap) -> bool:
+    """Whether a hyperparameter is a number outside its domain: such a map need not be tried."""
+    for hyper in pair.b.hyperparameters:
+        value, domain = found.hyperparameters[hyper.name], hyper.domain
+        assert isinstance(domain, Domain)
+        if value.is_Rational and Fraction(int(value.p), int(value.q)) not in domain:
+            return True
+    return False
+
+
 def inside(pair: Pair, found: RunMap, deadline: Deadline) -> tuple[str, ...] | Failure:
     """Return where the mapped hyperparameters lie in their domains, if not everywhere."""
     conditions: list[str] = []

@@ -9,8 +9,9 @@ from optgen.domains import Domain
 from optgen.errors import UsageError
 from optgen.relations.certificate import Refutation
 from optgen.relations.given import read_pair
+from optgen.relations.joint import joint_maps
 from optgen.relations.maps import Pair, RunMap
-from optgen.relations.proving import Proof, prove
+from optgen.relations.proving import Proof, outside, prove
 from optgen.relations.refuting import (
     POINTS,
     Family,
@@ -24,7 +25,6 @@ from optgen.relations.search import by_name, hyperparameters, maps
 from optgen.relations.start import steps_alone
 from optgen.relations.systems import System
 from optgen.relations.trial import Parting, run_both
-from optgen.relations.varying import varying_maps
 from optgen.relations.words import at_the_end, no_map
 from optgen.spec import OptimizerSpec
 from optgen.verify.deadline import Deadline, OutOfTime
@@ -34,6 +34,8 @@ from optgen.verify.verdicts import Unsupported
 TIMEOUT = 20.0
 _STEPS = (1, 2, 3)
 _RUNS = 3
+_QUICK = 6
+"""So many rows of numbers are tried before the longer searches."""
 
 
 def relate(
@@ -105,7 +107,7 @@ class _Search:
         """Look for hyperparameters that follow the step."""
         limit = self.deadline.sooner(2)
         try:
-            for found in varying_maps(self.pair, limit):
+            for found in joint_maps(self.pair, limit, follow=True):
                 proof = self._proved(found, domains, [])
                 if proof is not None:
                     related = self._related(found, proof, domains)
@@ -128,17 +130,21 @@ class _Search:
             except (Unsupported, OutOfTime) as error:
                 self.deadline.check()
                 reasons.append(str(error))
-        varying = self._varying(domains)
-        if varying is not None:
-            yield varying
+        numbers = self._with_numbers(reasons)
+        for _ in range(_QUICK):
+            found = next(numbers, None)
+            if found is not None:
+                yield found
         try:
-            found = self._with_numbers()
+            limit = self.deadline.sooner(2)
+            yield from (m for m in joint_maps(self.pair, limit, follow=False) if m not in tried)
         except (Unsupported, OutOfTime) as error:
             self.deadline.check()
             reasons.append(str(error))
-        else:
-            if found is not None:
-                yield found
+        varying = self._varying(domains)
+        if varying is not None:
+            yield varying
+        yield from (found for found in numbers if found is not None)
 
     def _along(self, steps: int, tried: list[RunMap]) -> Iterator[RunMap | Refutation]:
         """Follow runs of some steps for all hyperparameters, gradients and parameters."""
@@ -157,24 +163,30 @@ class _Search:
                 if candidate not in tried:
                     yield candidate
 
-    def _with_numbers(self) -> Refutation | None:
-        """Look for a contradiction at one choice of the left side's hyperparameters."""
-        point = numbers_for(self.pair)
+    def _with_numbers(self, reasons: list[str]) -> Iterator[Refutation | None]:
+        """Look for a contradiction at one choice of the left side's hyperparameters.
+
+        Yields after each row of runs, so that other things can be tried in between.
+        """
+        try:
+            point = numbers_for(self.pair)
+        except Unsupported as error:
+            reasons.append(str(error))
+            return
         at = {name: str(value) for name, value in point.items()}
         fixed = self.pair.at(point)
         first: list[System] | None = None
-        signs = [Family.of(fixed, (1, 1)), Family.of(fixed, (-1, 1))]
-        limit = self.deadline.sooner(2)
-        for joined in refute_families(fixed, signs, limit, strict=True):
-            first = joined
-            found = refutation(fixed, joined, 1, limit, at)
-            if found is not None:
-                return found
+        try:
+            signs = [Family.of(fixed, (1, 1)), Family.of(fixed, (-1, 1))]
+            limit = self.deadline.sooner(2)
+            for joined in refute_families(fixed, signs, limit, strict=True):
+                first = joined
+                yield refutation(fixed, joined, 1, limit, at)
+        except (Unsupported, OutOfTime) as error:
+            self.deadline.check()
+            reasons.append(str(error))
         for points in POINTS:
-            found = self._at_points(fixed, points, first, at)
-            if found is not None:
-                return found
-        return None
+            yield self._at_points(fixed, points, first, at)
 
     def _at_points(
         self,
@@ -201,6 +213,8 @@ class _Search:
     ) -> Proof | None:
         """Prove a map and run it; a map that fails either is not reported."""
         limit = self.deadline.sooner(6)
+        if outside(self.pair, found):
+            return None
         try:
             if run_both(self.pair, found, limit, wanted=1, steps=2, queries_only=True).parting:
                 return None

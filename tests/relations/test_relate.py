@@ -265,9 +265,7 @@ def test_bias_correction_is_a_schedule_of_lr_and_eps(rule: Rules) -> None:
         "beta2": "beta2",
         "eps": "eps*sqrt(1 - beta2**step)",
     }
-    assert found.evidence[-1] == (
-        "hyperparameters of average_moments follow the step, as given"
-    )
+    assert found.evidence[-1] == ("hyperparameters of average_moments follow the step, as given")
 
 
 def test_a_given_value_on_the_right_is_kept(rule: Rules) -> None:

@@ -1,9 +1,9 @@
-"""Maps under which hyperparameters of the second rule change with the step.
+"""Searches states and hyperparameters at once, from one step.
 
-Some rules are one another only under a schedule: a bias-corrected average is
-heavy ball with `lr*(1 - beta1)/(1 - beta1**step)`. The number of the step and
-powers such as `beta1**step` count as known here, and all else is sought at once:
-first what the states say, then what the parameter says.
+First what the states' equations say, then what is left of all equations. With
+`follow` the number of the step and powers such as `beta1**step` count as known,
+so that hyperparameters of the second rule may follow the step: a bias-corrected
+average is heavy ball with `lr*(1 - beta1)/(1 - beta1**step)`.
 """
 
 from __future__ import annotations
@@ -32,20 +32,24 @@ _LATER = replace(STEP, low=Fraction(2))
 Values = Mapping[sympy.Symbol, sympy.Expr]
 
 
-def varying_maps(pair: Pair, deadline: Deadline) -> Iterator[RunMap]:
-    """Yield maps in which a hyperparameter of the second rule depends on the step.
+def joint_maps(pair: Pair, deadline: Deadline, *, follow: bool) -> Iterator[RunMap]:
+    """Yield maps that solve the equations of one step from any state.
 
-    The map of the states does not: it is the same before a step and behind it.
+    Args:
+        pair: The rules.
+        deadline: When to give up.
+        follow: Whether hyperparameters of the second rule must depend on the step, or must
+            not. The map of the states does not: it is the same before a step and behind it.
     """
-    if _speaks_of_step(pair.a) == _speaks_of_step(pair.b):
+    if follow and _speaks_of_step(pair.a) == _speaks_of_step(pair.b):
         return  # there is nothing to make up for
     values = sought(pair)
     dense, *diagonal = ansaetze(pair, values, pair.reaching(values))
-    for ansatz, entries, _ in (*diagonal, dense):
-        for known in _from_states(pair, ansatz, entries, deadline):
-            for solved in _from_all(pair, ansatz, entries, known, deadline):
+    for ansatz, entries, partial in (*diagonal, dense):
+        for known in _from_states(pair, ansatz, entries, partial, follow, deadline):
+            for solved in _from_all(pair, ansatz, entries, known, follow, deadline):
                 found = _filled(pair, ansatz, solved)
-                if found is not None and _depends_rightly(found):
+                if found is not None and _depends_rightly(found, follow):
                     yield found
 
 
@@ -54,15 +58,25 @@ def _speaks_of_step(spec: OptimizerSpec) -> bool:
 
 
 def _from_states(
-    pair: Pair, ansatz: RunMap, entries: tuple[str, ...], deadline: Deadline
+    pair: Pair,
+    ansatz: RunMap,
+    entries: tuple[str, ...],
+    partial: bool,
+    follow: bool,
+    deadline: Deadline,
 ) -> Iterator[Values]:
-    """Solve the equations that have a polynomial form, whatever the unknowns are."""
+    """Solve the equations that have a polynomial form, whatever the unknowns are.
+
+    Not partial: all of them must have one.
+    """
     equations, definitions = step_equations(pair, ansatz)
     system: System | None = None
     for equation in equations:
         try:
-            found = _system(pair, [equation], definitions, entries, deadline)
+            found = _system(pair, [equation], definitions, entries, follow, deadline)
         except (Split, Unsupported):
+            if not partial:
+                return
             continue
         system = found if system is None else system.joined(found)
     if system is None:
@@ -72,12 +86,17 @@ def _from_states(
 
 
 def _from_all(
-    pair: Pair, ansatz: RunMap, entries: tuple[str, ...], known: Values, deadline: Deadline
+    pair: Pair,
+    ansatz: RunMap,
+    entries: tuple[str, ...],
+    known: Values,
+    follow: bool,
+    deadline: Deadline,
 ) -> Iterator[Values]:
     """Put in what the states say, and solve all equations."""
     equations, definitions = step_equations(pair, _put(ansatz, known))
     try:
-        system = _system(pair, equations, definitions, entries, deadline)
+        system = _system(pair, equations, definitions, entries, follow, deadline)
     except (Split, Unsupported):
         return
     for solution in solutions(system, deadline):
@@ -90,12 +109,17 @@ def _system(
     equations: Sequence[Equation],
     definitions: Mapping[str, Tree],
     entries: tuple[str, ...],
+    follow: bool,
     deadline: Deadline,
 ) -> System:
     free = (*pair.inputs, "param", *(b.name for b in pair.a.state))
-    base: dict[str, Domain] = {**pair.base, str(step): _LATER}
+    base: dict[str, Domain] = {**pair.base}
+    if follow:
+        base[str(step)] = _LATER
+    else:
+        free = (*free, str(step))
     primes = tuple(h.name + PRIME for h in pair.b.hyperparameters if h.name not in pair.fixed)
-    domains: dict[str, Domain] = {**dict.fromkeys(free, POSITIVE), **base}
+    domains: dict[str, Domain] = {**dict.fromkeys(free, POSITIVE), **base, str(step): _LATER}
     domains |= dict.fromkeys(entries, REAL)
     domains |= {h.name + PRIME: _inner(h.domain) for h in pair.b.hyperparameters}
     roles = Roles(free, tuple(base), (*entries, *primes), domains, free_roots=True)
@@ -136,8 +160,8 @@ def _filled(pair: Pair, ansatz: RunMap, solved: Values) -> RunMap | None:
     return _put(found, {**names, **entries})
 
 
-def _depends_rightly(found: RunMap) -> bool:
-    """Whether a hyperparameter depends on the step, and the map of the states does not."""
+def _depends_rightly(found: RunMap, follow: bool) -> bool:
+    """Whether hyperparameters depend on the step as wanted, and the map of the states does not."""
     states = (*found.states.values(), found.param)
-    scheduled = any(v.has(step) for v in found.hyperparameters.values())
-    return scheduled and not any(v.has(step) for v in states)
+    follows = any(v.has(step) for v in found.hyperparameters.values())
+    return follows == follow and not any(v.has(step) for v in states)
