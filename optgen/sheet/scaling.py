@@ -60,7 +60,8 @@ def _homogeneity(subject: Subject, units: Units) -> Entry:
             before[name] = times(("mul", *factors), name)
     after = {n: before[n] for n in subject.outputs if n in before}
     verdict = subject.covariant(before, after, {a: POSITIVE, b: POSITIVE})
-    moved = [n for n in subject.hyperparameters if n in before]
+    inputs = [str(i.name) for i in spec.inputs]
+    moved = [n for n in (*subject.hyperparameters, *inputs) if n in before]
     parts = [f"{n} by {_scale(exponents[n])}" for n in moved]
     states = [f"{n} by {_scale(exponents[n])}" for n in subject.outputs if n in before]
     statement = (
@@ -77,7 +78,8 @@ def _homogeneity(subject: Subject, units: Units) -> Entry:
 def _gradient_scaling(subject: Subject, units: Units) -> Iterator[Entry]:
     """Scale all gradients by c: with hyperparameters fixed, with them scaled, with eps = 0."""
     by_unit = {n: pair[1] for n in units.exponents if (pair := units.of(n)) and pair[1]}
-    moving = {n: e for n, e in by_unit.items() if n in subject.hyperparameters}
+    inputs = {str(i.name) for i in subject.spec.inputs}
+    moving = {n: e for n, e in by_unit.items() if n in {*subject.hyperparameters, *inputs}}
     states = {n: e for n, e in by_unit.items() if n not in moving}
     roots = lcm(*(e.denominator for e in by_unit.values()))
     c = unused(subject.spec, "c")
@@ -120,7 +122,8 @@ def _at_zero(
     domains: Mapping[str, Domain],
 ) -> Iterator[Entry]:
     """Where every hyperparameter with a unit of the gradient may be 0, and 0 is not trivial."""
-    if any(e < 0 or 0 not in subject.hyperparameters[n] for n, e in moving.items()):
+    chosen = subject.hyperparameters
+    if any(n not in chosen or e < 0 or 0 not in chosen[n] for n, e in moving.items()):
         return
     zero: dict[str, Tree] = {n: ("number", Fraction(0)) for n in moving}
     kept = {n: t for n, t in scaled.items() if n not in moving}
@@ -148,14 +151,17 @@ def _oddness(subject: Subject) -> Entry:
     statement = "flipping the signs of param and grad flips that of param behind the step"
     free = [b.name for b in subject.spec.state if b.initial == 0 and not _one_sided(b.domain)]
     even = [b.name for b in subject.spec.state if b.name not in free]
+    inputs = [str(i.name) for i in subject.spec.inputs]
+    free += inputs
     for odd in product((True, False), repeat=len(free)):
         flipped = [n for n, is_odd in zip(free, odd, strict=True) if is_odd]
         before = {n: times(MINUS_ONE, n) for n in ("param", "grad", *flipped)}
-        after = {n: before[n] for n in ("param", *flipped)}
+        after = {n: before[n] for n in subject.outputs if n in before}
         if isinstance(subject.covariant(before, after), Proved):
             kept = [*even, *(n for n in free if n not in flipped)]
             parity = {**dict.fromkeys(flipped, "odd"), **dict.fromkeys(kept, "even")}
-            parts = [f"{n} is {parity[n]}" for n in subject.outputs if n in parity]
+            names = (*subject.outputs, *inputs)
+            parts = [f"{n} is {parity[n]}" for n in names if n in parity]
             text = f"{statement}; {', '.join(parts)}" if parts else statement
             return Entry("symmetries", text, "proved", how, values={"parity": parity})
     witness = _run_apart(subject, _flipped(subject.spec))

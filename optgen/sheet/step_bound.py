@@ -139,7 +139,7 @@ def _unbounded(subject: Subject) -> Entry | None:
     start = {b.symbol: sympy.Rational(b.initial) for b in spec.state}
     behind = values_behind(spec.rule)["param"].subs({**start, step: 1})
     factor = neat(sympy.diff(behind, grad))
-    if factor.has(grad) or factor == 0:
+    if factor == 0 or factor.has(grad, sympy.zoo, sympy.nan, sympy.oo):
         return None
     text = subject.text(factor * grad)
     return Entry(

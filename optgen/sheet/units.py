@@ -34,8 +34,8 @@ class Units:
     """What the lines of a rule ask for.
 
     Attributes:
-        exponents: For each hyperparameter and state its exponents of `param`, `grad` and of
-            hyperparameters whose unit is free.
+        exponents: For each hyperparameter, state and input its exponents of `param`, `grad`
+            and of names whose unit is free.
         forced: A relation between the units of parameter and gradient that no rule should
             ask for (`grad = 1`), or an empty string.
         because: The lines that force it together, as text.
@@ -86,6 +86,7 @@ def infer(spec: OptimizerSpec) -> Units:
         rows.append(_Row(vector, frozenset((number,))))
         texts.append(text)
     wanted = [h.name for h in spec.hyperparameters] + [b.name for b in spec.state]
+    wanted += [str(i.name) for i in spec.inputs]
     return _solve(rows, wanted, texts)
 
 
@@ -255,6 +256,7 @@ def entries(units: Units | NoUnits) -> list[Entry]:
                 values={"forced": units.forced, "lines": list(units.because)},
             )
         )
+        how += f", with {units.forced}"
     for name, vector in units.exponents.items():
         text = f"[{name}] = {show(vector)}"
         loss = show(in_loss(vector))

@@ -10,7 +10,7 @@ from optgen.sheet.scaling import entries
 from optgen.sheet.subject import Subject
 from optgen.sheet.units import infer
 from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
-from optgen.symbols import exp_avg, grad, lr, param
+from optgen.symbols import exp_avg, grad, lr, param, sign, symbol
 from optgen.verify.replay import differ_at
 
 Make = Callable[[OptimizerSpec | str], Subject]
@@ -119,3 +119,24 @@ def test_without_consistent_units_nothing_is_claimed(subject: Make) -> None:
     first, *_ = entries(subject(spec), infer(spec))
     assert first.outcome == "not derived"
     assert first.detail == "the units are not consistent: [grad] = [param] is forced"
+
+
+def test_further_inputs_are_scaled_by_their_units(subject: Make) -> None:
+    earlier = symbol("earlier_grad")
+    spec = OptimizerSpec(
+        name="two_gradients",
+        summary="Steps by the signs of two gradients, added.",
+        hyperparameters=(Hyperparameter(lr, "1e-3"),),
+        inputs=(earlier,),
+        rule=(Set(param, param - lr * sign(grad + earlier)),),
+    )
+    assert infer(spec).of("earlier_grad") == (0, 1)
+    whole, fixed, scaled, flip = entries(subject(spec), infer(spec))
+    assert "lr by a, earlier_grad by b, scales param" in whole.statement
+    assert fixed.outcome == "refuted"
+    assert fixed.detail == "earlier_grad has the gradient in its unit"
+    assert scaled.statement == (
+        f"{SCALING} with earlier_grad -> c*itself leaves every param as it is"
+    )
+    assert flip.values == {"parity": {"earlier_grad": "odd"}}
+    assert {whole.outcome, scaled.outcome, flip.outcome} == {"proved"}

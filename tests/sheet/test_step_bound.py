@@ -14,7 +14,7 @@ from optgen.sheet.moments import Average, averages, invariant, source_itself
 from optgen.sheet.step_bound import entries
 from optgen.sheet.subject import Subject
 from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
-from optgen.symbols import Min, beta1, beta2, exp_avg, exp_avg_sq, grad, lr, param, sqrt
+from optgen.symbols import Max, Min, beta1, beta2, exp_avg, exp_avg_sq, grad, lr, param, sqrt
 
 Make = Callable[[OptimizerSpec | str], Subject]
 MOMENTS = ["adam", "adamw", "adam_l2", "amsgrad", "nadam", "lamb"]
@@ -230,6 +230,56 @@ def test_the_old_mean_is_not_taken_for_the_new_one(subject: Make) -> None:
     mean, square, move = moments().rule
     late = moments(rule=(square, move, mean))
     assert bound(subject(late)).outcome == "not derived"
+
+
+def test_squares_of_the_step_before_bound_nothing(subject: Make) -> None:
+    mean, square, move = moments().rule
+    stale = moments(rule=(mean, move, square))
+    assert bound(subject(stale)).outcome == "not derived"  # its first step has no value
+    late = Set(param, param - lr * exp_avg / (sqrt(exp_avg_sq) + 1))
+    with_one = moments(rule=(mean, late, square))
+    assert bound(subject(with_one)).outcome == "refuted"
+    assert bound(subject(with_one)).detail.startswith("at param = 0 it is -lr*(1 - beta1)*grad")
+
+
+def test_the_least_of_two_squares_is_not_taken_for_the_largest(subject: Make) -> None:
+    amsgrad = subject("amsgrad").spec
+    least = tuple(
+        replace(a, value=Min(*a.value.args)) if isinstance(a.value, Max) else a
+        for a in amsgrad.rule
+    )
+    assert bound(subject("amsgrad")).outcome == "proved"
+    assert bound(subject(replace(amsgrad, rule=least))).outcome == "not derived"
+
+
+@pytest.mark.parametrize(
+    "square",
+    [
+        beta2 * exp_avg_sq - (1 - beta2) * grad**2,
+        exp_avg_sq / (1 - beta2) + beta1 * grad**2,
+        beta2 * exp_avg_sq * grad**2 + (1 - beta2) * grad**2,
+        beta2 * exp_avg_sq + (1 - beta2) * grad**4,
+        beta2 * exp_avg_sq + (1 - beta2) * grad**2 + 1,
+    ],
+)
+def test_what_is_no_mean_of_squares_bounds_nothing(subject: Make, square: sympy.Expr) -> None:
+    mean, _, move = moments().rule
+    other = moments(rule=(mean, Set(exp_avg_sq, square), move))
+    assert bound(subject(other)).outcome == "not derived"
+
+
+def test_a_square_that_may_not_be_kept_at_all_still_has_its_constant(subject: Make) -> None:
+    """v+ = 2*v + beta1*g**2 grows, and bounds m all the better: 2 > beta1**2."""
+    mean, _, move = moments().rule
+    spec = moments(
+        rule=(mean, Set(exp_avg_sq, 2 * exp_avg_sq + beta2 * grad**2), move),
+        hyperparameters=(
+            *moments().hyperparameters[:2],
+            Hyperparameter(beta2, "0.5", "(0, 1)"),
+        ),
+    )
+    assert bound(subject(spec)).outcome == "proved"
+    assert Bounder(subject(spec)).invariants[0].holds
 
 
 def test_sums_in_the_place_of_means(subject: Make) -> None:
