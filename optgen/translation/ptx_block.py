@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Pair, Register, Symbol
 from optgen.translation.ptx_conditions import Aligned
 from optgen.translation.ptx_explore import Explorer
+from optgen.translation.ptx_fast import prepare
 from optgen.translation.ptx_operands import FLOATS, integer, read, width
 from optgen.translation.ptx_state import Context, Half, Pointer, State, Value, refuse
 from optgen.translation.ptx_steps import write
@@ -214,15 +215,25 @@ def run_blocks(
 
 def _run_block(explorer: Explorer, words: Words, crew: list[_Thread]) -> None:
     code = explorer.context.entry.instructions
+    quick = [prepare(instruction) for instruction in code]
+    meetings = [i.opcode in ("bar", "barrier", "shfl") for i in code]
+    steps = _STEPS
     while not all(thread.done for thread in crew):
         for number, thread in enumerate(crew):
             words.thread = number
             explorer.context = thread.context
             while not thread.done and thread.waiting is None:
-                if thread.state.at == len(code):
+                at = thread.state.at
+                if at == len(code):
                     thread.done = True
-                elif code[thread.state.at].opcode in ("bar", "barrier", "shfl"):
-                    thread.waiting = code[thread.state.at]
+                    break
+                prepared = quick[at]
+                if prepared is not None and prepared(thread.state):
+                    steps -= 1
+                    if steps < 0:
+                        refuse(code[at], "the kernel takes too many steps")
+                elif meetings[at]:
+                    thread.waiting = code[at]
                 else:
                     thread.state = explorer.advance(thread.state)
         if not (_shuffle(crew) or _barrier(words, crew)):
