@@ -1,13 +1,16 @@
 """Pairs that are related by construction: "none" would be a wrong answer."""
 
 import random
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from rewriting import rewritten
 
 from optgen.relations import relate
 from optgen.spec import OptimizerSpec
+
+rewritten = runpy.run_path(str(Path(__file__).with_name("rewriting.py")))["rewritten"]
 
 NAMES = (
     *("sgd", "sgd_l2", "sgdw", "momentum_ema", "nesterov", "heavy_ball_decoupled", "lion"),
