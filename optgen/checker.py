@@ -304,6 +304,8 @@ class _Region:
             domain = self.domains[index]
             if domain is None:
                 return ANY
+            if not terms:
+                return frozenset((0,))
             low, low_open, high, high_open, whole = domain
             if whole and line is not None and line[1].denominator != 1:
                 without = frozenset((0,))
@@ -438,18 +440,19 @@ class _Proof:
             domains.append(None)
             self._real(region, index, hint)
         elif tag == "power":
-            n, d, exponent, k, hints = about
+            n, d, exponent, hints = about
             n, d, t = self.polys[n], self.polys[d], self.polys[exponent]
             used = [i for p in (n, d, t) for i in self.algebra.used(p)]
-            if k < 1 or any(i >= index or domains[i] is None for i in used):
+            if any(i >= index or domains[i] is None for i in used):
                 raise _No(f"generator {index} is a power of what need not be real")
             base = self._sign(region, (n, d), hints[:2])
             gap = self._sign(region, (self.algebra.add(d, n, -1), d), hints[2:4])
             high = region.sign(t)
-            if not base <= WEAK:
+            if not base <= WEAK and not self._whole(t):
                 raise _No(f"generator {index} is a power of what may be negative")
-            top = Fraction(1) if gap <= WEAK and high <= WEAK else None
-            domains.append((Fraction(0), base == {1}, top, gap == high == {1}, False))
+            low = Fraction(0) if base <= WEAK else None
+            top = Fraction(1) if base <= WEAK and gap <= WEAK and high <= WEAK else None
+            domains.append((low, base == {1}, top, gap == high == {1}, False))
         elif tag == "opaque":
             (node,) = about
             kind = self.nodes[node][0]
@@ -648,31 +651,89 @@ class _Proof:
             return _ONE, _ONE
         if claim[0] != "law" or set(f) != {0}:
             return None
-        _, factors, rest, above, below = claim
-        signs = self._sign(region, base, (above, below))
+        _, degree, constant, parts, factors, rest, root = claim
+        constant = _number(constant)
         left = {m: Fraction(c, f[0]) for m, c in e.items()}
+        left[0] = left.get(0, Fraction(0)) - constant
+        whole = degree == 1 and constant.denominator == 1
+        over, under, positive = a, b, True
+        exponents: list[dict[int, Fraction]] = []
+        for numer, denom, count, inner, divides, hint in parts:
+            # The base is a product of powers of bases that stand in generators.
+            n, d, t = self.polys[numer], self.polys[denom], _ONE
+            value = n, d
+            if inner is not None:
+                tag, *about = self.generators[inner]
+                if tag != "power" or about[:2] != [numer, denom] or constant:
+                    raise _No("it takes a power apart in a wrong way")
+                value, t = ({1 << _FIELD * inner: 1}, _ONE), self.polys[about[2]]
+            signs = self._sign(region, (n, d), hint)
+            if divides is not None and region.same(region.mul(n, self.polys[divides]), b):
+                signs -= {0}
+            if len(parts) > 1 and set(d) != {0}:
+                raise _No("it takes a base apart into fractions")
+            power = region.power(value[0], abs(count)), region.power(value[1], abs(count))
+            power = power if count < 0 else power[::-1]
+            over, under = region.mul(over, power[0]), region.mul(under, power[1])
+            if not signs <= WEAK and not (whole and inner is None):
+                raise _No("it raises to a power what may be negative")
+            if 0 in signs:
+                positive = False
+                mine = [(times, index) for index, times, part in factors if parts[part][0] == numer]
+                if (
+                    count < 1
+                    or constant < 0
+                    or not region.sign(t) <= WEAK
+                    or any(
+                        times < 0 or not self._exponent(region, index)[1] <= WEAK
+                        for times, index in mine
+                    )
+                ):
+                    raise _No("its law of powers does not hold where the base is 0")
+            whole = whole and (
+                signs <= WEAK
+                or all(self._whole(self._exponent(region, index)[0]) for index, _, _ in factors)
+            )
+            if not signs <= WEAK and not whole:
+                raise _No("it raises to a power what may be negative")
+            exponents.append(self._times(left, t, degree * count))
+        if not region.same(over, under):
+            raise _No("the parts of a base do not make it up")
         over = under = _ONE
-        safe = True
-        for index, times in factors:
-            tag, n, d, t, k, _ = self.generators[index]
-            t = region.reduce(self.polys[t])
-            if tag != "power" or not (
-                region.same(self.polys[n], a) and region.same(self.polys[d], b)
-            ):
+        for index, times, part in factors:
+            t, _ = self._exponent(region, index)
+            if self.generators[index][1:3] != parts[part][:2]:
                 raise _No("it takes a power for one of another base")
             for m, c in t.items():
-                left[m] = left.get(m, Fraction(0)) - Fraction(times * c, k)
+                exponents[part][m] = exponents[part].get(m, Fraction(0)) - times * c
             own: Poly = {1 << (_FIELD * index): 1}
             over = region.mul(over, region.power(own, max(times, 0)))
             under = region.mul(under, region.power(own, max(-times, 0)))
-            safe = safe and times >= 0 and region.sign(t) <= WEAK
-        constant = left.pop(0, Fraction(0))
-        if any(left.values()) or not (signs == {1} or (signs <= WEAK and safe and constant >= 0)):
+        if any(any(exponent.values()) for exponent in exponents):
             raise _No("its law of powers does not hold")
-        value = self._rational(region, base, constant, rest or [None])
+        value = self._rational(region, base, constant * degree, rest or [None])
         if not isinstance(value, tuple):
             return value
-        return region.mul(value[0], over), region.mul(value[1], under)
+        value = region.mul(value[0], over), region.mul(value[1], under)
+        return value if degree == 1 else self._root(region, value, degree, root, None)
+
+    def _exponent(self, region: _Region, index: int) -> tuple[Poly, Signs]:
+        tag, *about = self.generators[index]
+        if tag != "power":
+            raise _No("it takes for a power what is none")
+        t = region.reduce(self.polys[about[2]])
+        return t, region.sign(t)
+
+    def _whole(self, t: Poly) -> bool:
+        """Whether a polynomial is an integer at every point."""
+        return all((ends := self.start.domains[i]) and ends[4] for i in self.algebra.used(t))
+
+    def _times(self, a: dict[int, Fraction], b: Poly, factor: int) -> dict[int, Fraction]:
+        total: dict[int, Fraction] = {}
+        for m, c in a.items():
+            for n, d in b.items():
+                total[m + n] = total.get(m + n, Fraction(0)) + c * d * factor
+        return total
 
     def _rational(self, region: _Region, base: Value, exponent: Fraction, claim: Any) -> Any:
         """Check base**(p/q): w = W/V with w**q = base**p, V not 0, and w not negative."""
@@ -693,7 +754,12 @@ class _Proof:
             return n, d
         if not a:
             return {}, _ONE
-        if claim[0] != "root":
+        return self._root(region, (n, d), q, claim, (base, p))
+
+    def _root(self, region: _Region, value: Value, q: int, claim: Any, of: Any) -> Any:
+        """Check w = W/V: w**q is the value, V is not 0, and w not negative."""
+        n, d = value
+        if claim is None or claim[0] != "root":
             return None
         _, over, under, divides, above, below, real = claim
         w, v = region.reduce(self.polys[over]), region.reduce(self.polys[under])
@@ -706,8 +772,10 @@ class _Proof:
         elif 0 in region.sign(v, below, self.polys):
             raise _No("the denominator of its root may be 0")
         inside = region.child()
-        if all(region.domains[i] is not None for i in self.algebra.used(region.mul(a, b))):
-            inside.learn(region.mul(a, b), WEAK if p > 0 else frozenset((1,)))
+        if of is not None:
+            (a, b), p = of
+            if all(region.domains[i] is not None for i in self.algebra.used(region.mul(a, b))):
+                inside.learn(region.mul(a, b), WEAK if p > 0 else frozenset((1,)))
         for index in self.algebra.used(w) if real else ():
             # Where a generator that divides the root is 0 so is the root: look elsewhere.
             if all((m >> (_FIELD * index)) & ((1 << _FIELD) - 1) for m in w):

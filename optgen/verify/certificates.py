@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from optgen.verify.boxes import Signs
@@ -57,10 +58,13 @@ class Writer:
         self._numbers: dict[Poly, int] = {}
         self._cuts: dict[tuple[Poly, Poly], tuple[Poly, Poly, Poly]] = {}
         names = [name for name, *_ in statement["variables"]]
-        own = {name: i for i, name in enumerate(self.space.variables)}
-        kept = [own[name] for name in names]
-        rest = range(len(self.space.variables), len(self.space.generators))
-        self.places = {i: at for at, i in enumerate((*kept, *rest))}
+        self._variables = {self.space.variables.index(name): i for i, name in enumerate(names)}
+
+    def places(self, index: int) -> int:
+        """Return the number that a generator of the field has in the certificate."""
+        if index < len(self.space.variables):
+            return self._variables[index]
+        return index - len(self.space.variables) + len(self._variables)
 
     def number(self, poly: Poly) -> int:
         """Return the number of a polynomial in the certificate."""
@@ -76,9 +80,9 @@ class Writer:
         leaves = [b.converter for b in _branches(tree) if b.converter is not None]
         self._meet([*leaves, everywhere])
         alike, claims = self._alike(everywhere)
-        generators = self._generators(everywhere)
         known = self._roots(RegionClaims(self, everywhere), frozenset())
         regions = self._tree(tree, frozenset(index for index, _ in known))
+        generators = self._generators(everywhere)  # and those that were met by writing
         return {
             "polynomials": [self._terms(poly) for poly in self._numbers],
             "generators": generators,
@@ -89,7 +93,7 @@ class Writer:
 
     def _terms(self, poly: Poly) -> list[Any]:
         return [
-            [int(c), [[self.places[i], e] for i, e in enumerate(m) if e]]
+            [int(c), [[self.places(i), e] for i, e in enumerate(m) if e]]
             for m, c in sorted(poly.items())
         ]
 
@@ -137,10 +141,10 @@ class Writer:
             match by_index[index]:
                 case ("root", degree, radicand):
                     found.append(["root", degree, self.number(radicand), hints.of(radicand)[1]])
-                case ("power", numer, denom, term, share):
+                case ("power", numer, denom, term, _):
                     own = [hints.of(p)[1] for p in (numer, denom, denom - numer, denom)]
                     numbers = [self.number(p) for p in (numer, denom, term)]
-                    found.append(["power", *numbers, share.denominator, own])
+                    found.append(["power", *numbers, own])
                 case _ if index in self._models:
                     found.append(["opaque", self._models[index]])
                 case _:  # met in no region that was settled
@@ -163,12 +167,12 @@ class Writer:
         new = self._roots(RegionClaims(self, branch.converter), real)
         real |= {index for index, _ in new}
         region = RegionClaims(self, branch.converter, real)
-        own = {"real": [[self.places[index], hint] for index, hint in new]} if new else {}
+        own = {"real": [[self.places(index), hint] for index, hint in new]} if new else {}
         if branch.factor is not None:
             parts = []
             for signs, below in branch.parts:
                 fresh = [i for i in below.region.values if i not in branch.region.values]
-                fixed = self.places[fresh[0]] if fresh else None
+                fixed = self.places(fresh[0]) if fresh else None
                 parts.append([sorted(signs), fixed, self._tree(below, real)])
             hint = region.hints.of(branch.factor)[1]
             return {**own, "split": self.number(branch.factor), "out": hint, "parts": parts}
@@ -402,22 +406,26 @@ class RegionClaims:
             signs, hint = self._signs(base)
             undefined = signs <= ({-1} if p > 0 else {0, -1})
             return (_NONE, ["none", *hint]) if undefined else (None, None)
+        return self._root((n, d), q, known, self.settle(self.space.product(a, b)))
+
+    def _root(self, value: Any, q: int, known: Quotient, inside: Poly | None) -> tuple[Any, Any]:
+        """Return a root and its claim; `inside` has the sign of what stands under it."""
+        d, number = value[1], self.writer.number
         w, v = self.settle(known.numer), self.settle(known.denom)
         divides: Any = None
         if not v.is_ground:
             power_of = self.space.one
             for times in range(1, q + 1):
                 power_of = self.settle(self.space.product(power_of, d))
-                other, left = power_of.div([v])
-                if not left:
-                    divides = [self.writer.number(other[0]), times]
+                other = self._quotient(power_of, v)
+                if other is not None:
+                    divides = [other, times]
                     break
         above, below = self.hints.of(w)[1], self.hints.of(v)[1]
-        number = self.writer.number
-        real = self._real(w, self.settle(self.space.product(a, b)))
+        real = self._real(w, inside)
         return (w, v), ["root", number(w), number(v), divides, above, below, real]
 
-    def _real(self, root: Poly, inside: Poly) -> list[Any]:
+    def _real(self, root: Poly, inside: Poly | None) -> list[Any]:
         """Say why the generators in a root are real where what stands under it is not negative."""
         found = []
         for index in self.space.occurring(root):
@@ -425,30 +433,56 @@ class RegionClaims:
             if not generator.degree or index in self.real:
                 continue
             signs, hint = self.hints.of(generator.radicand)
-            if not signs <= {0, 1}:
-                (by,), left = inside.div([self.settle(generator.radicand)])
-                if not left:
+            if inside is not None and not signs <= {0, 1}:
+                quotients, left = inside.div([self.settle(generator.radicand)])
+                if quotients and not left:
+                    by = quotients[0]
                     hint = ["quotient", self.writer.number(by), self.hints.of(by)[1], None]
-            found.append([self.writer.places[index], hint])
+            found.append([self.writer.places(index), hint])
         return found
 
     def _law(self, index: int, base: Quotient, exponent: Quotient) -> Any:
         """Return base**exponent as a product of generators, times a constant power."""
-        if self._oracle(index) is None:
+        known = self._oracle(index)
+        if known is None:
             return None
-        factors, constant, rest = self.converter.powers.law(base, exponent)
-        known = Quotient(rest.numer, rest.denom)
-        value, claim = self._rational((base.numer, base.denom), constant, known)
+        space, number, places = self.space, self.writer.number, self.writer.places
+        terms, constant = self.converter.powers.exponents(exponent)
+        parts, found = [], []
+        for base_part, count in self.converter.powers.bases(base):
+            inner = space.index_of(base_part)
+            deeper = space.powers.get(inner)
+            own, first = (base_part, space.one) if deeper is None else deeper
+            for term, share in terms:
+                key = ("power", own.numer, own.denom, space.product(first, term), Fraction(1))
+                if key not in space.keys:
+                    return None
+                found.append((space.keys[key], share * count, len(parts)))
+            divides = self._quotient(base.denom, own.numer) if count < 0 else None
+            hint = self._signs((own.numer, own.denom))[1][:2]
+            numbers = number(own.numer), number(own.denom)
+            parts.append(
+                [*numbers, count, None if deeper is None else places(inner), divides, hint]
+            )
+        degree = lcm(constant.denominator, *(share.denominator for _, share, _ in found))
+        pair = (base.numer, base.denom)
+        value, rest = self._rational(pair, constant * degree, None)
         if not isinstance(value, tuple):
             return value
         over, under = value
-        for at, times in factors:
-            raised = self.space.raised(self.space.ring.gens[at], abs(times))
-            if times > 0:
-                over = self.settle(self.space.product(over, raised))
-            else:
-                under = self.settle(self.space.product(under, raised))
-        _, hint = self._signs((base.numer, base.denom))
-        places = [[self.writer.places[at], times] for at, times in factors]
-        self.claims[str(index)] = ["law", places, claim, *hint[:2]]
+        factors = []
+        for at, share, part in found:
+            times = int(share * degree)
+            factors.append([places(at), times, part])
+            raised = space.raised(space.ring.gens[at], abs(times))
+            over = self.settle(space.product(over, raised)) if times > 0 else over
+            under = self.settle(space.product(under, raised)) if times < 0 else under
+        root = None
+        if degree > 1:
+            (over, under), root = self._root((over, under), degree, known, None)
+        self.claims[str(index)] = ["law", degree, str(constant), parts, factors, rest, root]
         return over, under
+
+    def _quotient(self, whole: Poly, part: Poly) -> int | None:
+        quotients, left = whole.div([part])
+        return None if left or not quotients else self.writer.number(quotients[0])

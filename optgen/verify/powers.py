@@ -10,7 +10,7 @@ from typing import Any
 from sympy import perfect_power
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, Domain
-from optgen.verify.field import Generator, Poly, Quotient
+from optgen.verify.field import FinerPowers, Generator, Poly, Quotient
 from optgen.verify.regions import Region
 from optgen.verify.roots import Roots
 from optgen.verify.signs import SignReader
@@ -52,7 +52,7 @@ class Powers:
             return space.power(self.roots.root(base, int(exponent.denom.LC)), p)
         if base.numer == base.denom:
             return base
-        terms, constant = self._exponents(exponent)
+        terms, constant = self.exponents(exponent)
         signs = self.signs.known_quotient(base)
         if not (signs <= {0, 1} or self._whole(terms, constant)):
             raise Unsupported("a power whose base may be negative")
@@ -60,34 +60,10 @@ class Powers:
         if 0 in signs and not (safe and constant >= 0):
             raise NegativeExponent("a power of a base that may be 0, with a negative exponent")
         total = space.power(self.roots.root(base, constant.denominator), constant.numerator)
-        for part, count in self._bases(base):
+        for part, count in self.bases(base):
             for term, share in terms:
-                total = space.multiply(
-                    total, space.power(*self._root_of_power(part, term, share * count))
-                )
+                total = space.multiply(total, space.power(*self._fine(part, term, share * count)))
         return total
-
-    def law(
-        self, base: Quotient, exponent: Quotient
-    ) -> tuple[list[tuple[int, int]], Fraction, Quotient]:
-        """Return the factors of base**exponent, for an exponent that is no constant.
-
-        Returns:
-            Generators with their exponents, the constant in the exponent, and the base
-            raised to it.
-        """
-        space = self.signs.space
-        terms, constant = self._exponents(exponent)
-        rest = space.power(self.roots.root(base, constant.denominator), constant.numerator)
-        factors = []
-        for part, count in self._bases(base):
-            for term, share in terms:
-                root, times = self._root_of_power(part, term, share * count)
-                index = space.index_of(root)
-                if index < 0:
-                    raise Unsupported("a root of a power that is no root of one power")
-                factors.append((index, times))
-        return factors, constant, rest
 
     def _whole(self, terms: list[tuple[Poly, Fraction]], constant: Fraction) -> bool:
         """Whether an exponent is an integer at every point."""
@@ -99,7 +75,7 @@ class Powers:
         )
         return integers and constant.denominator == 1
 
-    def _bases(self, base: Quotient) -> list[tuple[Quotient, int]]:
+    def bases(self, base: Quotient) -> list[tuple[Quotient, int]]:
         """Write a base as a product of powers of bases, each irreducible if that loses nothing.
 
         A fraction that is at most 1 stays whole: so do its powers.
@@ -125,16 +101,27 @@ class Powers:
             found.append((space.constant(root), count))
         return found
 
-    def _root_of_power(self, base: Quotient, term: Poly, share: Fraction) -> tuple[Quotient, int]:
-        """Write base**(term*share) as a power of a root; no product comes out of the base."""
+    def _fine(self, base: Quotient, term: Poly, share: Fraction) -> tuple[Quotient, int]:
+        """Write base**(term*share) as a power of a generator; no product comes out of the base.
+
+        All powers of one field whose base is not negative are powers of base**(term/k)
+        for one k, so that their roots are powers too.
+
+        Raises:
+            FinerPowers: The share is no multiple of 1/k.
+        """
         space = self.signs.space
         known = space.powers.get(space.index_of(base))
         if known is not None and self.signs.known_quotient(known[0]) <= {0, 1}:
-            inner, first = known
-            return self._root_of_power(inner, space.product(first, term), share)
-        return self.roots.root(self._atom(base, term), share.denominator), share.numerator
+            inner, first, part = known
+            return self._fine(inner, space.product(first, term), share * part)
+        k = space.fineness if self.signs.known_quotient(base) <= {0, 1} else 1
+        times = share * k
+        if times.denominator > 1:
+            raise FinerPowers(space.fineness * times.denominator)
+        return self._atom(base, term, Fraction(1, k)), times.numerator
 
-    def _exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
+    def exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
         """Return an exponent as terms with their shares, and a constant.
 
         With `from_one` the term of a variable alone is its distance from the lower end
@@ -157,7 +144,7 @@ class Powers:
             terms.append((term, share))
         return terms, constant
 
-    def _atom(self, base: Quotient, term: Poly) -> Quotient:
+    def _atom(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
         space = self.signs.space
 
         def describe() -> Generator:
@@ -170,11 +157,12 @@ class Powers:
             if signs <= {0, 1} and gap <= {0, 1} and exponent <= {0, 1}:
                 below = gap == {1} and exponent == {1}
                 domain = Domain(Fraction(0), Fraction(1), low_open=signs == {1}, high_open=below)
-            text = f"({space.quotient_text(base)})**({space.text(term)})"
+            scale = "" if share == 1 else f"{share}*"
+            text = f"({space.quotient_text(base)})**({scale}({space.text(term)}))"
             return Generator(text, domain)
 
-        atom = space.generator(("power", base.numer, base.denom, term, Fraction(1)), describe)
-        space.powers[space.index_of(space.polynomial(atom))] = (base, term)
+        atom = space.generator(("power", base.numer, base.denom, term, share), describe)
+        space.powers[space.index_of(space.polynomial(atom))] = (base, term, share)
         return space.polynomial(atom)
 
 
