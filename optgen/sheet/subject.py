@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,12 +17,12 @@ from optgen.notation.text import expression
 from optgen.order import Order
 from optgen.roles import Role
 from optgen.spec import Assignment, OptimizerSpec
-from optgen.verify.deadline import Deadline
+from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.decision import decide_trees, refute_trees
 from optgen.verify.proof import Equation, Failure, prove_equal, prove_signs
 from optgen.verify.serialise import Tree, serialise
 from optgen.verify.sides import Side, rename
-from optgen.verify.verdicts import Proved, Refuted, Undecided, Verdict
+from optgen.verify.verdicts import Certificate, Proved, Refuted, Undecided, Verdict
 
 MINUS_ONE: Tree = ("number", Fraction(-1))
 
@@ -108,7 +108,7 @@ class Subject:
         known = {**self.domains, **(domains or {})}
         # A proof is what is expected: it comes first, and a witness is sought where there is none.
         equations = [Equation(name, *pair) for name, pair in zip(names, pairs, strict=True)]
-        proof = prove_equal(equations, known, definitions, self.deadline)
+        proof = _attempt(lambda: prove_equal(equations, known, definitions, self.deadline))
         if not isinstance(proof, Failure):
             return Proved(proof)
         for left, right in pairs:
@@ -135,8 +135,18 @@ class Subject:
         known = {**self.domains, **(domains or {})}
         signs = frozenset(allowed)
         tree = serialise(value)
-        proof = prove_signs(tree, signs, known, definitions or {}, self.deadline)
+        proof = _attempt(lambda: prove_signs(tree, signs, known, definitions or {}, self.deadline))
         return not isinstance(proof, Failure)
+
+
+def _attempt(prove: Callable[[], Certificate | Failure]) -> Certificate | Failure:
+    """Run a proof; one that crashes, be it ours or sympy's, has proved nothing."""
+    try:
+        return prove()
+    except OutOfTime:
+        raise
+    except Exception as error:
+        return Failure(f"the decider failed: {type(error).__name__}: {error}")
 
 
 def step_lines(
