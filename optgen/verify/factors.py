@@ -35,11 +35,33 @@ class Factorer:
             if primitive.LC < 0:
                 content, primitive = -content, -primitive
             counts: dict[Poly, int] = {}
+            primitive = self._divide_by_roots(primitive, counts)
+            if primitive.LC < 0:
+                content, primitive = -content, -primitive
             for base in self._split(primitive):
                 counts[base] = counts.get(base, 0) + 1
             powers = sorted(counts.items(), key=lambda item: sorted(item[0].terms()))
             found = self._known[poly] = Factors(int(content), tuple(powers))
         return found
+
+    def _divide_by_roots(self, poly: Poly, counts: dict[Poly, int]) -> Poly:
+        """Take out roots: `p*a + R*b` is `R*(R*a + b)` where `R**2 = p`."""
+        space = self.space
+        for index in range(len(space.variables), len(space.generators)):
+            degree, radicand = space.generators[index].degree, space.generators[index].radicand
+            while degree and poly.degree(space.ring.gens[index]) > 0:
+                self.space.deadline.check()
+                low = space.ring.from_dict({m: c for m, c in poly.items() if not m[index]})
+                if not low:
+                    share = low
+                else:
+                    (share,), rest = low.div([radicand])
+                    if rest:
+                        break
+                root = space.ring.gens[index]
+                poly = (poly - low).exquo(root) + share * root ** (degree - 1)
+                counts[root] = counts.get(root, 0) + 1
+        return poly
 
     def _split(self, poly: Poly) -> Iterator[Poly]:
         """Yield the irreducible factors of a primitive polynomial, with repetition."""

@@ -12,7 +12,7 @@ from optgen.verify.certificates import Branch, Writer
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.factors import Factorer
-from optgen.verify.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
+from optgen.verify.field import Field, FinerPowers, MoreGenerators, Quotient, UndefinedEverywhere
 from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
@@ -62,16 +62,19 @@ def prove_equal(
         definitions: What the names that are no variables stand for.
         deadline: When to give up.
     """
+    valued: set[str] = set()
+    nowhere: dict[str, str] = {}
 
     def goal(converter: Converter) -> list[tuple[str, Quotient]]:
         values = []
         for equation in equations:
             try:
                 a, b = converter.convert(equation.left), converter.convert(equation.right)
-            except UndefinedEverywhere:
+            except UndefinedEverywhere as error:
                 if not converter.region.is_face:
-                    raise
-                continue  # one side has no value on this face: nothing is claimed there
+                    nowhere.setdefault(equation.label, str(error))
+                continue  # one side has no value in this region: nothing is claimed there
+            valued.add(equation.label)
             f = converter.space
             if a != b:
                 difference = f.product(a.numer, b.denom) - f.product(b.numer, a.denom)
@@ -84,6 +87,9 @@ def prove_equal(
     statement, table = state(equations, domains, definitions)
 
     def write(tree: Branch, everywhere: Converter) -> dict[str, Any]:
+        for label in nowhere:
+            if label not in valued:  # equal for want of a point to differ at: that is no answer
+                raise Unsupported(f"{label} has a value nowhere on one side: {nowhere[label]}")
         writer = Writer(statement, table, everywhere.signs.factorer)
         written = {"statement": statement, "proof": writer.write(tree, everywhere)}
         found = check({"kind": KIND, "version": VERSION, "proofs": [written]}, [statement])
@@ -120,9 +126,10 @@ def _everywhere(
     write: Write | None = None,
 ) -> Certificate | Failure:
     variables = _variables(trees, definitions)
-    spare, from_one = 8, False
+    spare, from_one, fineness = 8, False, 1
     while True:
-        field = Field(variables, [domains.get(v, REAL) for v in variables], spare, deadline)
+        ends = [domains.get(v, REAL) for v in variables]
+        field = Field(variables, ends, spare, deadline, fineness=fineness)
         index = {name: i for i, name in enumerate(variables)}
         program = Program(definitions, index, from_one)
         try:
@@ -131,6 +138,8 @@ def _everywhere(
             spare *= 2
             if spare > _MOST_GENERATORS:
                 return Failure("more roots and powers than can be kept apart")
+        except FinerPowers as finer:
+            fineness = finer.fineness
         except NegativeExponent as error:
             if from_one:
                 return Failure(str(error))
