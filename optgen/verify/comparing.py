@@ -240,8 +240,8 @@ class _Comparer:
             if any(True for _ in islice(matchings(self._left, self._right, states), 1)):
                 self._reasons.append(
                     f"in every run of up to {self._blank.steps} steps that was tried the "
-                    "parameters agree although the states do not: what else may tie the states "
-                    "to each other is not looked for here"
+                    "parameters agree although the states do not: maps other than multiples "
+                    "are not looked for here"
                 )
             return self._unknown(result)
         states_map, label, found_point = first

@@ -66,6 +66,7 @@ def one_step(
     result: Comparison, matching: Mapping[str, str], label: str, found: Refuted, one_sided: str
 ) -> Comparison:
     """Return the verdict of two rules that differ from a state that no run was seen to reach."""
+    others = ("every other matching of the states is refuted too",) if len(matching) > 1 else ()
     return replace(
         result,
         verdict="different",
@@ -75,7 +76,7 @@ def one_step(
         matching=matching,
         evidence=(
             f"one step from the state of the witness gives another {label}",
-            "every other matching of the states is refuted too",
+            *others,
             f"in no run of up to {result.steps} steps from the initial states were the "
             "parameters seen to differ: the state may not be reachable",
             *domains_differ(one_sided),
