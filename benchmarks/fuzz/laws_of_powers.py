@@ -79,21 +79,22 @@ def root_law(t: Tree, rng: random.Random) -> Tree | None:
 
 
 def into_root(t: Tree, rng: random.Random) -> Tree | None:
-    roots = [p for p in t[1:] if p[0] == "power" and p[2] == number(HALF)]
+    roots = [i for i, p in enumerate(t) if i and p[0] == "power" and p[2] == number(HALF)]
     if not roots:
         return None
-    rest = [p for p in t[1:] if p is not roots[0]]
+    i = roots[0]
+    rest = (*t[1:i], *t[i + 1 :])
     outside = mul(*rest) if rest else ONE
     if nonnegative(outside):
-        return root(mul(power(outside, 2), roots[0][1]))
-    return mul(("sign", outside), root(mul(power(outside, 2), roots[0][1])))
+        return root(mul(power(outside, 2), t[i][1]))
+    return mul(("sign", outside), root(mul(power(outside, 2), t[i][1])))
 
 
 def merge_roots(t: Tree, rng: random.Random) -> Tree | None:
     roots = [p for p in t[1:] if p[0] == "power" and p[2] == number(HALF)]
     if len(roots) < 2:
         return None
-    rest = [p for p in t[1:] if all(p is not r for r in roots)]
+    rest = [p for p in t[1:] if p not in roots]
     return mul(*rest, root(mul(*(r[1] for r in roots))))
 
 

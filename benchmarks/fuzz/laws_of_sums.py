@@ -72,19 +72,20 @@ def common_denominator(t: Tree, rng: random.Random) -> Tree | None:
             below = [p[1] for p in part[1:] if p[0] == "power" and p[2] == number(-1)]
             if below:
                 d = below[0]
-                above = [p for p in part[1:] if p != power(d, -1)]
+                at = part.index(power(d, -1))
+                above = [*part[1:at], *part[at + 1 :]]
                 others = [mul(p, d) for p in (*t[1:i], *t[i + 1 :])]
                 return div(add(mul(*above) if above else ONE, *others), d)
     return None
 
 
 def split_fraction(t: Tree, rng: random.Random) -> Tree | None:
-    sums = [p for p in t[1:] if p[0] == "add"]
+    sums = [i for i, p in enumerate(t) if i and p[0] == "add"]
     below = [p for p in t[1:] if p[0] == "power" and p[2] == number(-1)]
     if not sums or not below:
         return None
-    rest = [p for p in t[1:] if p is not sums[0]]
-    return add(*(mul(p, *rest) for p in sums[0][1:]))
+    i = sums[0]
+    return add(*(mul(p, *t[1:i], *t[i + 1 :]) for p in t[i][1:]))
 
 
 def join_denominators(t: Tree, rng: random.Random) -> Tree | None:
