@@ -1,0 +1,91 @@
+"""A kernel of the IR as terms: what each output is, host program and stages together.
+
+The host program's values are terms in float64; each that a stage reads is converted once
+to the arithmetic type. A sum over all elements is one opaque value of the term summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Ref
+from optgen.translation import expand
+from optgen.translation.terms import Term, Terms, TermType
+
+WIDE: TermType = "float64"
+
+
+def convert(store: Terms, value: Term, to: TermType) -> Term:
+    """Return a value rounded to a type; of the type itself it is the value."""
+    if value.type == to:
+        return value
+    if value.operation == "constant" and isinstance(value.payload, Fraction):
+        return constant(store, value.payload, to)
+    return store.make("convert", to, (value,), rounding="nearest")
+
+
+def constant(store: Terms, value: Fraction, to: TermType) -> Term:
+    """Return the constant that a literal of the IR stands for: through float64 to the type."""
+    stored = float(np.dtype(to).type(np.float64(float(value))))
+    return store.constant(Fraction(stored), to)
+
+
+def power(store: Terms, name: str, base: Term, exponent: Term) -> Term:
+    """Return a host power, which keeps the IR's name: no reader looks inside."""
+    return store.make(name, WIDE, (base, exponent), rounding="nearest")
+
+
+def total(store: Terms, term: Term) -> Term:
+    """Return the sum of a value over all elements, in the fixed tree."""
+    return store.make("sum", term.type, (term,), rounding="nearest")
+
+
+def kernel_terms(kernel: Kernel, store: Terms) -> dict[str, Term]:
+    """Return the value of every array that a step writes, and of every scalar state.
+
+    Args:
+        kernel: The kernel, after all passes.
+        store: Where terms are built; readings to be compared need the same one.
+    """
+    kind: TermType = kernel.arithmetic.value
+    host = {name: store.scalar(name, WIDE) for name in ("step", "numel")}
+    host |= {a.name: store.scalar(a.name, WIDE) for a in kernel.arguments}
+    host |= {s.name: store.scalar(s.name, WIDE) for s in kernel.scalar_states}
+    _run(store, kernel.host, host, WIDE)
+    shared = {name: convert(store, host[name], kind) for name in kernel.scalars}
+    memory = {b.name: store.element(b.name, kind) for b in kernel.buffers}
+    stored: dict[str, Term] = {}
+    for stage in kernel.stages:
+        values = {**shared}
+        if isinstance(stage, Elementwise):
+            values |= {name: memory[name] for name in stage.loads}
+            _run(store, stage.body, values, kind)
+            for reduction in stage.reductions:
+                shared[reduction.target] = total(store, _term(store, reduction.value, values, kind))
+            stored |= {name: values[name] for name in stage.stores}
+            memory |= stored
+        else:
+            _run(store, stage.body, values, kind)
+            shared |= {name: values[name] for name in stage.exports}
+    return stored | {s.name: host[s.name] for s in kernel.scalar_states}
+
+
+def _run(store: Terms, body: tuple[Assign, ...], values: dict[str, Term], kind: TermType) -> None:
+    for assign in body:
+        values[assign.target] = _term(store, assign.value, values, kind)
+
+
+def _term(store: Terms, expr: Expr, values: Mapping[str, Term], kind: TermType) -> Term:
+    match expr:
+        case Ref(name):
+            return values[name]
+        case Literal(value):
+            return constant(store, value, kind)
+        case Operation(("ipow" | "pow") as name, (base, exponent)):
+            operands = (_term(store, o, values, kind) for o in (base, exponent))
+            return power(store, name, *operands)
+        case Operation(name, operands):
+            return expand.operation(store, name, *(_term(store, o, values, kind) for o in operands))

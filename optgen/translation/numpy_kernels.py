@@ -1,0 +1,316 @@
+"""Does a generated NumPy module compute what the kernel's IR says, bit for bit?
+
+The module's own functions run on traced arrays of a few sizes: one element, less than a
+block, a block, several blocks. In each, every element of every output must be the very
+term that the IR stands for, made from its own elements alone; the host program is traced
+along. Three helpers are taken by their meaning there and followed by themselves at many
+sizes: the two that sum, and `_ipow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from optgen.ir import CHUNK, Kernel
+from optgen.translation import expand
+from optgen.translation.kernel_terms import convert, kernel_terms, power, total
+from optgen.translation.numpy_memory import Memory, shifted
+from optgen.translation.numpy_powers import powers_differ
+from optgen.translation.numpy_sums import sums_differ
+from optgen.translation.numpy_trace import Kind, Scalar, Tracer, View
+from optgen.translation.ptx_difference import describe
+from optgen.translation.terms import Term, Terms, TermType
+from optgen.verify.verdicts import Unsupported
+
+SIZES = (1, 1000, CHUNK, 2 * CHUNK + 3)
+"""Numbers of elements: one, part of a block, a block, several blocks and a tail."""
+_MOST_PATHS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleProof:
+    """What was found for a module.
+
+    Attributes:
+        outcome: `"equal"`: the bits are those of the IR for all values at the sizes looked
+            at; `"different"`: some operation or rounding is another; `"unknown"`: the code
+            is not followed.
+        detail: What differs, or what is not followed.
+    """
+
+    outcome: Literal["equal", "different", "unknown"]
+    detail: str = ""
+
+
+def compare_module(kernel: Kernel, text: str) -> ModuleProof:
+    """Compare a generated module with its IR.
+
+    Args:
+        kernel: The kernel, after all passes.
+        text: The module's source.
+    """
+    store = Terms()
+    wanted = kernel_terms(kernel, store)
+    for size in SIZES:
+        try:
+            for path in trace(kernel, text, size, store):
+                if said := _difference(store, wanted, path):
+                    return ModuleProof("different", said)
+        except Unsupported as error:
+            return ModuleProof("unknown", f"{error}, with {size} elements")
+        except RecursionError:
+            return ModuleProof("unknown", "the module recurses without end")
+        except (TypeError, ValueError, AttributeError, KeyError, NameError, IndexError) as error:
+            said = f"{type(error).__name__}: {error}"
+            return ModuleProof("unknown", f"the module does not run on traced values: {said}")
+    module = _module(kernel, text)
+    if kernel.reductions and (said := sums_differ(module)):
+        return ModuleProof("different", said)
+    if hasattr(module, "_ipow") and (said := powers_differ(module)):
+        return ModuleProof("different", said)
+    return ModuleProof("equal")
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way through a module.
+
+    Attributes:
+        ways: Which comparisons of scalars hold on it.
+        outputs: What every array that is written, and every scalar state, holds behind it.
+    """
+
+    ways: Mapping[Term, bool]
+    outputs: Mapping[str, Term]
+
+
+def _difference(store: Terms, wanted: Mapping[str, Term], path: Path) -> str:
+    for name in sorted(wanted.keys() | path.outputs.keys()):
+        if name not in wanted:
+            return f"{name} is written, but not by the IR"
+        if name not in path.outputs:
+            return f"{name} is not written"
+        left, right = (assuming(store, t, path.ways) for t in (wanted[name], path.outputs[name]))
+        if left is not right:
+            return f"{name}: {describe(left, right, {})}"
+    return ""
+
+
+def trace(kernel: Kernel, text: str, size: int, store: Terms) -> Iterator[Path]:
+    """Yield every way through a module, for arrays of a size.
+
+    Raises:
+        Unsupported: It does what is not modelled, or elements of one array differ in how
+            they are made.
+    """
+    todo: list[tuple[bool, ...]] = [()]
+    for _ in range(_MOST_PATHS):
+        if not todo:
+            return
+        chosen = todo.pop()
+        ways: dict[Term, bool] = {}
+
+        def decide(
+            mask: Term, chosen: tuple[bool, ...] = chosen, ways: dict[Term, bool] = ways
+        ) -> bool:
+            while mask.operation == "select":
+                atom, yes, no = mask.operands
+                if atom not in ways:
+                    ways[atom] = chosen[len(ways)] if len(ways) < len(chosen) else True
+                mask = yes if ways[atom] else no
+            return mask.payload == 1
+
+        yield Path(ways, _run(kernel, text, size, Tracer(store, decide)))
+        taken = list(ways.values())
+        todo += [(*taken[:at], False) for at in range(len(chosen), len(taken))]
+    raise Unsupported(f"more than {_MOST_PATHS} ways through the module")
+
+
+def assuming(store: Terms, term: Term, ways: Mapping[Term, bool]) -> Term:
+    """Return what a term is where some comparisons hold and others do not."""
+    if not ways:
+        return term
+    known: dict[Term, Term] = {}
+
+    def read(at: Term) -> Term:
+        found = known.get(at)
+        if found is None:
+            found = known[at] = _assumed(at)
+        return found
+
+    def _assumed(at: Term) -> Term:
+        if not at.operands:
+            return at
+        if at.operation == "select":
+            atom, yes, no = at.operands
+            if atom in ways:
+                return read(yes if ways[atom] else no)
+            truths = (expand.truth(store, True), expand.truth(store, False))
+            mask = store.make("select", "mask", (read(atom), *truths))
+            return expand.choose(store, mask, read(yes), read(no))
+        operands = tuple(map(read, at.operands))
+        if at.operation == "convert":
+            return convert(store, operands[0], at.type)
+        return store.make(at.operation, at.type, operands, at.payload, at.rounding, at.flushed)
+
+    return read(term)
+
+
+def _run(kernel: Kernel, text: str, size: int, tracer: Tracer) -> dict[str, Term]:
+    """Run one step on traced arrays, one way."""
+    store = tracer.store
+    kind: TermType = kernel.arithmetic.value
+    arrays = {
+        b.name: Memory.holding(b.name, kind, size, store.element(b.name, kind))
+        for b in kernel.buffers
+    }
+    views = {name: View(tracer, memory, 0, size) for name, memory in arrays.items()}
+    cells = {s.name: _Cell(tracer, store.scalar(s.name, "float64")) for s in kernel.scalar_states}
+    counter = _Counter(tracer)
+    state = {b.name: views[b.name] for b in kernel.buffers if b.role == "state"}
+    given = [Scalar(tracer, store.scalar(a.name, "float64")) for a in kernel.arguments]
+    module = _module(kernel, text)
+    module.__dict__.update(np=_Numpy(tracer), **_helpers(tracer, size))
+    inputs = [views[b.name] for b in kernel.buffers if b.role in ("param", "grad", "input")]
+    module._step(*inputs, {**state, **cells, "step": counter}, *given)
+    if counter.written is not store.scalar("step", "float64"):
+        raise Unsupported("the number of steps done does not go up by one")
+    outputs = {name: _whole(store, memory) for name, memory in arrays.items()}
+    untouched = {b.name: store.element(b.name, kind) for b in kernel.buffers}
+    changed = {n: t for n, t in outputs.items() if t is not untouched[n]}
+    return changed | {name: cell.term for name, cell in cells.items()}
+
+
+def _module(kernel: Kernel, text: str) -> ModuleType:
+    module = ModuleType(f"traced.{kernel.name}")
+    exec(compile(text, f"generated/numpy/{kernel.name}.py", "exec"), module.__dict__)
+    return module
+
+
+def _whole(store: Terms, memory: Memory) -> Term:
+    """Return the one term of all elements of an array."""
+    terms = {piece.term for piece in memory.pieces}
+    if len(terms) != 1 or None in terms:
+        raise Unsupported(f"elements of {memory.name} differ in how they are made")
+    (term,) = terms
+    assert term is not None
+    return term
+
+
+class _Counter:
+    """`state["step"]`: the number of steps done."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self.written: Term | None = None
+
+    def __add__(self, other: object) -> Scalar:
+        if other != 1:
+            raise Unsupported(f"the number of steps done, plus {other}")
+        return Scalar(self._tracer, self._tracer.store.scalar("step", "float64"))
+
+    def __setitem__(self, key: object, value: object) -> None:
+        if key is not Ellipsis or not isinstance(value, Scalar):
+            raise Unsupported("the number of steps done is set to what is no traced value")
+        self.written = value.term
+
+
+class _Cell:
+    """A scalar state: a 0-d float64 array."""
+
+    def __init__(self, tracer: Tracer, term: Term) -> None:
+        self._tracer, self.term = tracer, term
+
+    def value(self) -> Scalar:
+        return Scalar(self._tracer, self.term)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        if key is not Ellipsis or not isinstance(value, Scalar):
+            raise Unsupported("a scalar state is set to what is no traced value")
+        self.term = value.term
+
+
+class _Numpy:
+    """NumPy, but for the few functions that no traced value could take part in."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def float64(self, value: object) -> Any:
+        match value:
+            case _Cell():
+                return value.value()
+            case Scalar() if value.term.type == "float64":
+                return value
+        return np.float64(value)  # type: ignore[arg-type]
+
+    def asarray(self, value: object) -> Any:
+        return value if isinstance(value, View) else np.asarray(value)
+
+    def empty(self, shape: int | tuple[int, int], dtype: object) -> Any:
+        """Return rows that nothing has been written to."""
+        kind: TermType = dtype.kind if isinstance(dtype, Kind) else "mask"
+        if not isinstance(dtype, Kind) and dtype is not np.bool_:
+            raise Unsupported(f"an array of {dtype}")
+        if isinstance(shape, int):
+            return View(self._tracer, Memory.holding("chunk", kind, shape, None), 0, shape)
+        count, width = shape
+        return _Rows(
+            self._tracer, [Memory.holding(f"row{i}", kind, width, None) for i in range(count)]
+        )
+
+
+class _Rows:
+    """The workspace: rows of one block each."""
+
+    def __init__(self, tracer: Tracer, rows: Sequence[Memory]) -> None:
+        self._tracer, self._rows = tracer, rows
+
+    def __getitem__(self, key: tuple[int, slice]) -> View:
+        row, part = key
+        memory = self._rows[row]
+        return View(self._tracer, memory, 0, memory.size)[part]
+
+
+@dataclass(frozen=True, slots=True)
+class _ChunkSum:
+    """The sum of one chunk: the term of its elements, counted from the first of them."""
+
+    term: Term
+    size: int
+
+
+def _helpers(tracer: Tracer, size: int) -> dict[str, Callable[..., Any]]:
+    """Return the functions of a module that are taken by their meaning."""
+    store = tracer.store
+
+    def ipow(base: Scalar, exponent: object) -> Scalar:
+        terms = base.term, tracer.term(exponent, "float64")
+        return Scalar(tracer, power(store, "ipow", *terms))
+
+    def chunk_sum(values: View, chunk: View) -> _ChunkSum:
+        if chunk.size != CHUNK:
+            raise Unsupported(f"a chunk of {chunk.size} elements")
+        return _ChunkSum(values.read(), values.size)
+
+    def tree_sum(chunks: Sequence[_ChunkSum], kind: Kind) -> Scalar:
+        at, terms = 0, set()
+        for index, chunk in enumerate(chunks):
+            last = index == len(chunks) - 1
+            if chunk.size != (size - at if last else CHUNK):
+                raise Unsupported(f"chunk {index} of a sum has {chunk.size} elements")
+            terms.add(shifted(store, chunk.term, -at))
+            at += chunk.size
+        if at != size or len(terms) != 1:
+            raise Unsupported("a sum is not taken over all elements alike")
+        return Scalar(tracer, total(store, terms.pop()))
+
+    return {"_ipow": ipow, "_chunk_sum": chunk_sum, "_tree_sum": tree_sum}
