@@ -15,7 +15,8 @@ def explain(relation: Relation) -> str:
     """Return a relation as plain text."""
     r = relation
     sentence = _WORDS[r.verdict].format(r.left, r.right)
-    lines = [f"{r.verdict.upper()}: {sentence}"]
+    where = f", where {' and '.join(r.where)}" if r.where else ""
+    lines = [f"{r.verdict.upper()}: {sentence}{where}"]
     if r.given:
         lines.append("given " + ", ".join(r.given))
     lines += _map(r)

@@ -16,11 +16,12 @@ import sympy
 
 from optgen.domains import POSITIVE, REAL, STEP, Domain
 from optgen.relations.maps import Pair, RunMap
+from optgen.relations.polynomials import systems
 from optgen.relations.proving import step_equations
 from optgen.relations.refuting import PRIME, sought
 from optgen.relations.search import ansaetze
 from optgen.relations.solving import solutions
-from optgen.relations.systems import Roles, Split, System, systems
+from optgen.relations.systems import Roles, Split, System
 from optgen.spec import OptimizerSpec
 from optgen.symbols import step, symbol
 from optgen.verify.deadline import Deadline
@@ -47,6 +48,8 @@ def joint_maps(pair: Pair, deadline: Deadline, *, follow: bool) -> Iterator[RunM
     dense, *diagonal = ansaetze(pair, values, pair.reaching(values))
     for ansatz, entries, partial in (*diagonal, dense):
         for known in _from_states(pair, ansatz, entries, partial, follow, deadline):
+            if partial and any(known.get(symbol(e)) == 0 for e in entries):
+                continue  # a state that is always 0 is none that reaches the parameter
             for solved in _from_all(pair, ansatz, entries, known, follow, deadline):
                 found = _filled(pair, ansatz, solved)
                 if found is not None and _depends_rightly(found, follow):

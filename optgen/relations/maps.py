@@ -12,7 +12,6 @@ from optgen.domains import STEP, Domain
 from optgen.spec import OptimizerSpec
 from optgen.symbols import param, symbol
 from optgen.verify.deadline import Deadline
-from optgen.verify.serialise import Tree, serialise
 from optgen.verify.sides import Side
 
 
@@ -98,7 +97,3 @@ class Pair:
         """Put the initial states of the first rule into a value."""
         known = {b.symbol: sympy.Rational(str(b.initial)) for b in self.a.state}
         return sympy.cancel(value.subs(known))
-
-    def tree(self, value: sympy.Expr) -> Tree:
-        """Return a value of the map as a tree."""
-        return serialise(value)

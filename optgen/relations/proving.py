@@ -10,6 +10,7 @@ import sympy
 
 from optgen.domains import STEP, Domain
 from optgen.relations.maps import Pair, RunMap
+from optgen.spec import Hyperparameter
 from optgen.verify.deadline import Deadline
 from optgen.verify.proof import Equation, Failure, prove_equal, prove_signs
 from optgen.verify.serialise import Tree, serialise
@@ -150,48 +151,55 @@ def outside(pair: Pair, found: RunMap) -> bool:
 
 
 def inside(pair: Pair, found: RunMap, deadline: Deadline) -> tuple[str, ...] | Failure:
-    """Return where the mapped hyperparameters lie in their domains, if not everywhere."""
+    """Return where the map has values inside the domains, if that is not everywhere.
+
+    It must have them wherever no hyperparameter of the first rule is at an end of its
+    domain and no denominator is 0; what holds only so far is returned as conditions.
+    """
+    ends = {**pair.base, "step": STEP}
+    opened = {name: replace(d, low_open=True, high_open=True) for name, d in pair.base.items()}
+    inner = {**opened, "step": STEP}
     conditions: list[str] = []
-    domains = {**pair.base, "step": STEP}
-    for value in (*found.states.values(), found.param):
-        for factor in _denominators(value):
-            proof = prove_signs(serialise(factor), frozenset((1, -1)), domains, {}, deadline)
-            if isinstance(proof, Failure):
-                conditions.append(f"{factor} != 0")
-    for hyper in pair.b.hyperparameters:
-        value, domain = found.hyperparameters[hyper.name], hyper.domain
-        assert isinstance(domain, Domain)
+    values = (*found.hyperparameters.values(), *found.states.values(), found.param)
+    for value in values:
         if value.has(sympy.zoo, sympy.nan, sympy.oo):
-            return Failure(f"{hyper.name} has no value")
+            return Failure(f"{value} has no value")
         for factor in _denominators(value):
-            allowed = frozenset((1, -1))
-            proof = prove_signs(serialise(factor), allowed, domains, {}, deadline)
-            if isinstance(proof, Failure):
-                if factor.is_number:
-                    return Failure(f"{hyper.name} has no value")
+            if not _has_sign(factor, frozenset((1, -1)), ends, deadline):
                 conditions.append(f"{factor} != 0")
-        if domain.integer and not value.is_Integer and value not in pair_symbols(pair):
+    integers = {h.symbol for h in pair.a.hyperparameters if _domain(h).integer}
+    for hyper in pair.b.hyperparameters:
+        value, domain = found.hyperparameters[hyper.name], _domain(hyper)
+        if domain.integer and not value.is_Integer and value not in integers:
             return Failure(f"{hyper.name} is an integer, and its value need not be one")
-        ends = ((domain.low, domain.low_open, 1), (domain.high, domain.high_open, -1))
-        for end, is_open, direction in ends:
+        for end, is_open, direction in (
+            (domain.low, domain.low_open, 1),
+            (domain.high, domain.high_open, -1),
+        ):
             if end is None:
                 continue
             gap = value - sympy.Rational(str(end))
             allowed = frozenset((direction,) if is_open else (0, direction))
-            if gap.is_number:
-                if sympy.sign(gap) not in allowed:
-                    return Failure(f"{hyper.name} = {value} lies outside {domain}")
+            if _has_sign(gap, allowed, ends, deadline):
                 continue
-            proof = prove_signs(serialise(gap), allowed, domains, {}, deadline)
-            if isinstance(proof, Failure):
-                conditions.append(f"{hyper.name} = {value} lies in {domain}")
-                break
+            if not _has_sign(gap, allowed, inner, deadline):
+                return Failure(f"{hyper.name} = {value} may lie outside {domain}")
+            conditions.append(f"{hyper.name} = {value} lies in {domain}")
     return tuple(dict.fromkeys(conditions))
 
 
-def pair_symbols(pair: Pair) -> set[sympy.Symbol]:
-    """Return the integer hyperparameters of the first rule."""
-    return {h.symbol for h in pair.a.hyperparameters if getattr(h.domain, "integer", False)}
+def _domain(hyper: Hyperparameter) -> Domain:
+    assert isinstance(hyper.domain, Domain)
+    return hyper.domain
+
+
+def _has_sign(
+    value: sympy.Expr, allowed: frozenset[int], domains: Mapping[str, Domain], deadline: Deadline
+) -> bool:
+    if value.is_Rational:
+        return int(sympy.sign(value)) in allowed
+    proof = prove_signs(serialise(value), allowed, domains, {}, deadline)
+    return not isinstance(proof, Failure)
 
 
 def _denominators(value: sympy.Expr) -> list[sympy.Expr]:

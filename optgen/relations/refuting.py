@@ -17,7 +17,8 @@ import sympy
 from optgen.domains import POSITIVE, Domain
 from optgen.relations.certificate import Part, Refutation, refute
 from optgen.relations.maps import Pair
-from optgen.relations.systems import Roles, Split, System, systems
+from optgen.relations.polynomials import systems
+from optgen.relations.systems import Roles, Split, System
 from optgen.relations.trajectory import Course, Start, course
 from optgen.symbols import symbol
 from optgen.verify.deadline import Deadline
@@ -250,6 +251,12 @@ def numbers_for(pair: Pair) -> dict[str, sympy.Rational]:
         if not inside:
             raise Unsupported(f"no simple number lies inside {domain}")
         found[name] = sympy.Rational(inside[0])
+    values = pair.at(found).values
+    for hyper in pair.a.hyperparameters:
+        assert isinstance(hyper.domain, Domain)
+        value = values[hyper.name]
+        if not value.is_Rational or Fraction(str(value)) not in hyper.domain:
+            raise Unsupported(f"{hyper.name} leaves its domain at simple numbers")
     return found
 
 

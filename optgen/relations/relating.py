@@ -83,6 +83,7 @@ class _Search:
     pair: Pair
     blank: Relation
     deadline: Deadline
+    followed: bool = False
 
     def run(self) -> Relation:
         """Try the map by name; then go along the first steps of runs, for all and for numbers."""
@@ -104,8 +105,11 @@ class _Search:
         return replace(self.blank, reason=reason)
 
     def _varying(self, domains: Mapping[str, Domain]) -> Relation | None:
-        """Look for hyperparameters that follow the step."""
-        limit = self.deadline.sooner(2)
+        """Look for hyperparameters that follow the step, once."""
+        if self.followed:
+            return None
+        self.followed = True
+        limit = self.deadline.sooner(5)
         try:
             for found in joint_maps(self.pair, limit, follow=True):
                 proof = self._proved(found, domains, [])
@@ -130,20 +134,20 @@ class _Search:
             except (Unsupported, OutOfTime) as error:
                 self.deadline.check()
                 reasons.append(str(error))
+        varying = self._varying(domains)
+        if varying is not None:
+            yield varying
         numbers = self._with_numbers(reasons)
         for _ in range(_QUICK):
             found = next(numbers, None)
             if found is not None:
                 yield found
         try:
-            limit = self.deadline.sooner(2)
+            limit = self.deadline.sooner(5)
             yield from (m for m in joint_maps(self.pair, limit, follow=False) if m not in tried)
         except (Unsupported, OutOfTime) as error:
             self.deadline.check()
             reasons.append(str(error))
-        varying = self._varying(domains)
-        if varying is not None:
-            yield varying
         yield from (found for found in numbers if found is not None)
 
     def _along(self, steps: int, tried: list[RunMap]) -> Iterator[RunMap | Refutation]:
@@ -243,7 +247,6 @@ class _Search:
         evidence = [
             f"proved for {proof.how}, in {regions}, by rational normal forms",
             "exact runs of 4 steps agree, with the independent evaluator",
-            *(f"only where {condition}" for condition in proof.conditions),
             *self._changing(moves),
         ]
         initial = (
@@ -254,6 +257,7 @@ class _Search:
             verdict="related",
             hyperparameters={n: str(v) for n, v in found.hyperparameters.items()},
             states={"param": str(found.param), **{n: str(v) for n, v in found.states.items()}},
+            where=proof.conditions,
             initial=initial,
             changing=moves.free,
             constant=moves.constant,

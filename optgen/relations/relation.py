@@ -24,6 +24,8 @@ class Relation:
             left (and `step`); None unless related.
         states: A value for `param` and for each state on the right that reaches it, over
             the parameter, states and hyperparameters on the left; None unless related.
+        where: What must hold of the hyperparameters on the left for the map to have a value
+            inside the domains; empty if nothing must.
         initial: How the runs begin; empty unless related.
         changing: Hyperparameters on the left that may change from step to step.
         constant: Hyperparameters on the left that must stay, or for which it is not known.
@@ -38,6 +40,7 @@ class Relation:
     verdict: Word
     hyperparameters: Mapping[str, str] | None = None
     states: Mapping[str, str] | None = None
+    where: tuple[str, ...] = ()
     initial: str = ""
     changing: tuple[str, ...] = ()
     constant: tuple[str, ...] = ()
@@ -54,6 +57,7 @@ class Relation:
             "verdict": self.verdict,
             "hyperparameters": dict(self.hyperparameters or {}),
             "states": dict(self.states or {}),
+            "where": list(self.where),
             "initial": self.initial,
             "changing": list(self.changing),
             "constant": list(self.constant),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -108,8 +108,3 @@ def _holds(
             return False
     equations, definitions = step_equations(pair, found, before, after)
     return not isinstance(prove_equal(equations, known, definitions, deadline), Failure)
-
-
-def in_words(names: Sequence[str]) -> str:
-    """Return names as a list for people."""
-    return ", ".join(names) if names else "none"

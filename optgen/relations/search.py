@@ -11,10 +11,11 @@ import sympy
 
 from optgen.domains import POSITIVE, REAL, STEP, Domain
 from optgen.relations.maps import Pair, RunMap
+from optgen.relations.polynomials import systems
 from optgen.relations.proving import step_equations
 from optgen.relations.refuting import PRIME, sought
 from optgen.relations.solving import solutions
-from optgen.relations.systems import Roles, Split, System, systems
+from optgen.relations.systems import Roles, Split, System
 from optgen.symbols import param, symbol
 from optgen.verify.deadline import Deadline
 from optgen.verify.proof import Equation

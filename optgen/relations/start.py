@@ -13,10 +13,11 @@ from optgen.domains import POSITIVE, REAL, STEP, Domain
 from optgen.relations.basis import basis
 from optgen.relations.certificate import over_field
 from optgen.relations.maps import Pair
+from optgen.relations.polynomials import systems
 from optgen.relations.proving import step_equations
 from optgen.relations.refuting import PRIME, sought
 from optgen.relations.search import dense
-from optgen.relations.systems import Roles, Split, systems
+from optgen.relations.systems import Roles, Split
 from optgen.verify.deadline import Deadline
 from optgen.verify.verdicts import Unsupported
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from optgen.domains import REAL, Domain
 from optgen.relations.maps import Pair, RunMap
+from optgen.spec import OptimizerSpec
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline
 from optgen.verify.runs import QUERY, apart
@@ -153,7 +154,7 @@ def _one(
             step_a[name] = independent.evaluate(serialise(value), env, bits)
         for name, value in found.hyperparameters.items():
             step_b[name] = independent.evaluate(serialise(value), env, bits)
-        if not _inside(pair, step_b):
+        if not (_inside(pair.a, step_a) and _inside(pair.b, step_b)):
             raise independent.NoValue("a hyperparameter leaves its domain")
         known_a.append({**first, **step_a})
         if k == 1:
@@ -185,15 +186,12 @@ def _one(
     return None
 
 
-def _lines(spec: object) -> list[tuple[str, Tree]]:
-    from optgen.spec import OptimizerSpec
-
-    assert isinstance(spec, OptimizerSpec)
+def _lines(spec: OptimizerSpec) -> list[tuple[str, Tree]]:
     return [(QUERY, serialise(spec.query)), *((a.name, serialise(a.value)) for a in spec.rule)]
 
 
-def _inside(pair: Pair, values: Mapping[str, Values]) -> bool:
-    for hyper in pair.b.hyperparameters:
+def _inside(spec: OptimizerSpec, values: Mapping[str, Values]) -> bool:
+    for hyper in spec.hyperparameters:
         domain = hyper.domain
         assert isinstance(domain, Domain)
         value = values[hyper.name][0]

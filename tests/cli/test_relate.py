@@ -34,8 +34,8 @@ def test_json_has_every_part(optgen: Any) -> None:
     assert found["constant"] == ["momentum"]
     assert found["certificate"] is None
     assert set(found) == {
-        *("left", "right", "given", "verdict", "hyperparameters", "states", "initial"),
-        *("changing", "constant", "certificate", "evidence", "reason"),
+        *("left", "right", "given", "verdict", "hyperparameters", "states", "where"),
+        *("initial", "changing", "constant", "certificate", "evidence", "reason"),
     }
 
 

@@ -3,16 +3,19 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
+import sympy
 
 import optgen
 from optgen.errors import UsageError
 from optgen.loader import load_catalogue
-from optgen.relations import Relation, check_document, relate
-from optgen.spec import OptimizerSpec
+from optgen.relations import Relation, check_document, explain, relate
+from optgen.spec import Hyperparameter, OptimizerSpec, Set
+from optgen.symbols import grad, lr, param, symbol
 from optgen.verify.mutants import mutants
 
 Rules = Callable[[str], OptimizerSpec]
@@ -124,9 +127,34 @@ def test_a_map_is_found(rule: Rules, pair: tuple[str, str]) -> None:
 
 
 def test_a_map_with_a_denominator_says_where_it_holds(rule: Rules) -> None:
-    assert "only where lr != 0" in relate(rule("raw_sgdw"), rule("sgd_l2")).evidence
-    assert "only where lr != 0" in relate(rule("polyak"), rule("heavy_ball")).evidence
-    assert "only" not in " ".join(relate(rule("sgd_l2"), rule("raw_sgdw")).evidence)
+    assert relate(rule("raw_sgdw"), rule("sgd_l2")).where == ("lr != 0",)
+    polyak = relate(rule("polyak"), rule("heavy_ball"))
+    assert polyak.where == ("lr != 0",)
+    assert explain(polyak).startswith(
+        "RELATED: every run of polyak is a run of heavy_ball, where lr != 0\n"
+    )
+    assert relate(rule("sgd_l2"), rule("raw_sgdw")).where == ()
+
+
+def test_a_map_that_leaves_the_domain_is_no_relation(rule: Rules) -> None:
+    """The same rule with step sizes up to 1 does not follow those above 1."""
+    small = replace(
+        rule("sgd"), name="small", hyperparameters=(Hyperparameter(lr, "1e-3", "[0, 1]"),)
+    )
+    assert relate(small, rule("sgd")).verdict == "related"
+    found = relate(rule("sgd"), small)
+    assert (found.verdict, found.reason) == ("unknown", "lr = lr may lie outside [0, 1]")
+    above = replace(
+        rule("sgd"), name="above", hyperparameters=(Hyperparameter(lr, "1e-3", "(0, oo)"),)
+    )
+    assert relate(rule("sgd"), above).where == ("lr = lr lies in (0, oo)",)
+
+
+def test_nothing_unknown_is_left_to_solve_for(rule: Rules) -> None:
+    found = relate(rule("sgd"), rule("sgd"), ["right.lr=2*left.lr"])
+    document = certified(found)
+    assert document["unknowns"] == []
+    assert relate(rule("sgd"), rule("sgd"), ["right.lr=left.lr"]).verdict == "related"
 
 
 def test_polyaks_second_point_corresponds_from_the_first_step_on(rule: Rules) -> None:
@@ -199,8 +227,6 @@ def test_proposition_2_takes_no_two_seconds(rule: Rules) -> None:
     (part,) = document["parts"]
     # every polynomial but that of the inverse is a coefficient of the first step's equation,
     # multiplied out here by hand for grad > 0 and param > 0
-    import sympy
-
     lr, eps, wd, lr_, eps_, wd_, g, x = sympy.symbols("lr eps wd lr_ eps_ wd_ g x")
     with_l2 = lr * (g + wd * x) / (g + wd * x + eps)
     decoupled = lr_ * g / (g + eps_) + lr_ * wd_ * x
@@ -348,11 +374,6 @@ def test_a_value_may_not_be_over_what_is_sought(rule: Rules) -> None:
 
 
 def test_rules_must_be_given_the_same(rule: Rules) -> None:
-    from dataclasses import replace
-
-    from optgen.spec import Set
-    from optgen.symbols import grad, lr, param, symbol
-
     other = symbol("loss")
     strange = replace(
         rule("sgd"),

@@ -1,0 +1,241 @@
+"""Takes equations between trees apart into polynomial equations for the unknowns.
+
+An equation that must hold for all values of some variables holds coefficient by
+coefficient; in each region of the unknowns there is one system.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sympy import ZZ
+from sympy.polys.orderings import grevlex
+from sympy.polys.rings import PolyRing
+
+from optgen.domains import REAL
+from optgen.relations.systems import Condition, Roles, Split, System
+from optgen.verify.convert import Converter, Program
+from optgen.verify.deadline import Deadline
+from optgen.verify.factors import Factorer
+from optgen.verify.field import Field, MoreGenerators, Poly, UndefinedEverywhere
+from optgen.verify.proof import Equation
+from optgen.verify.regions import NeedSplit, Region
+from optgen.verify.serialise import Tree
+from optgen.verify.verdicts import Unsupported
+
+_MOST_REGIONS = 24
+_MOST_TERMS = 6_000
+_SPARE = (8, 16)
+
+
+def systems(
+    equations: Sequence[Equation],
+    definitions: Mapping[str, Tree],
+    roles: Roles,
+    deadline: Deadline,
+) -> list[System]:
+    """Return a system for each region of the unknowns; together the regions hold all values.
+
+    Raises:
+        Split: The equations take different forms for parts of the free variables.
+        Unsupported: They have no polynomial form here.
+    """
+    for spare in _SPARE:
+        try:
+            return _regions(equations, definitions, roles, spare, deadline)
+        except MoreGenerators:
+            continue
+    raise Unsupported("more roots and powers than can be kept apart")
+
+
+def _regions(
+    equations: Sequence[Equation],
+    definitions: Mapping[str, Tree],
+    roles: Roles,
+    spare: int,
+    deadline: Deadline,
+) -> list[System]:
+    variables = (*roles.base, *roles.unknown, *roles.free)
+    domains = [roles.domains.get(v, REAL) for v in variables]
+    field = Field(variables, domains, spare, deadline)
+    program = Program(definitions, {name: i for i, name in enumerate(variables)})
+    factorer = Factorer(field)
+    found: list[System] = []
+    todo = [Region()]
+    count = 0
+    while todo:
+        region = todo.pop()
+        count += 1
+        if count > _MOST_REGIONS:
+            raise Unsupported(f"more than {_MOST_REGIONS} regions")
+        converter = Converter(program, factorer, region)
+        polys = []
+        nonzero: list[Poly] = []
+        try:
+            for equation in equations:
+                difference, denominators = _difference(converter, equation)
+                nonzero += denominators
+                if difference:
+                    polys.append((difference, equation.label))
+        except NeedSplit as split:
+            if any(str(field.ring.symbols[i]) in roles.free for i in _reach(field, split.factor)):
+                raise Split(_terms(split.factor)) from None
+            parts = [region.refine(field, split.factor, part) for part in split.parts]
+            todo += [part for part in reversed(parts) if part is not None]
+            continue
+        faces = [poly for poly, signs in region.signs.items() if signs == {0}]
+        polys += [(poly, "the part of the domain in which it is 0") for poly in faces]
+        if roles.strict:
+            nonzero += _open_ends(field, roles)
+            nonzero = [f for p in dict.fromkeys(nonzero) for f, _ in factorer.factor(p).powers]
+        else:
+            nonzero = []
+        found.append(_collect(field, polys, nonzero, roles, region.conditions(field)))
+    return found
+
+
+def _open_ends(field: Field, roles: Roles) -> list[Poly]:
+    """Return what is not 0 since the ends of a domain lie outside."""
+    found = []
+    for name in roles.unknown:
+        index = list(field.variables).index(name)
+        domain, x = field.domains[index], field.ring.gens[index]
+        for end, is_open in ((domain.low, domain.low_open), (domain.high, domain.high_open)):
+            if end is not None and is_open:
+                found.append(x * end.denominator - end.numerator)
+    return found
+
+
+def _difference(converter: Converter, equation: Equation) -> tuple[Poly, tuple[Poly, ...]]:
+    """Return the numerator of left - right, 0 where a side has no value; the denominators."""
+    f = converter.space
+    try:
+        a, b = converter.convert(equation.left), converter.convert(equation.right)
+    except UndefinedEverywhere:
+        return f.ring.zero, ()
+    numer = f.reduce(f.product(a.numer, b.denom) - f.product(b.numer, a.denom))
+    if len(numer) > _MOST_TERMS:
+        raise Unsupported(f"an equation of {len(numer)} terms")
+    return numer, (a.denom, b.denom)
+
+
+def _terms(poly: Poly) -> dict[tuple[tuple[str, int], ...], int]:
+    names = [str(s) for s in poly.ring.symbols]
+    return {
+        tuple((n, p) for n, p in zip(names, monomial, strict=True) if p): int(coefficient)
+        for monomial, coefficient in poly.items()
+    }
+
+
+def _reach(field: Field, poly: Poly) -> set[int]:
+    """Return the generators in a polynomial and in the radicands of its roots."""
+    found: set[int] = set()
+    todo = list(field.occurring(poly))
+    while todo:
+        index = todo.pop()
+        if index not in found:
+            found.add(index)
+            radicand = field.generators[index].radicand
+            if radicand is not None:
+                todo += field.occurring(radicand)
+    return found
+
+
+def _collect(
+    field: Field,
+    polys: list[tuple[Poly, str]],
+    nonzero: list[Poly],
+    roles: Roles,
+    where: tuple[str, ...],
+) -> System:
+    """Take equations apart by the free variables; add the rule of every root in use."""
+    names = [str(s) for s in field.ring.symbols]
+    count = len(field.variables)
+    used: set[int] = set()
+    for poly, _ in polys:
+        used |= _reach(field, poly)
+    nonzero = [p for p in dict.fromkeys(nonzero) if _speaks(field, p, used, roles)]
+    free = {i for i in used if names[i] in roles.free}
+    rooted: list[int] = []
+    for index in sorted(i for i in used if i >= count):
+        generator = field.generators[index]
+        inside = set() if generator.radicand is None else _reach(field, generator.radicand)
+        depends = bool(inside & free)
+        if generator.radicand is None:  # a power: its label says what it is made of
+            label = field.words(field.ring.gens[index])
+            hidden = re.search(r"\b_\d+", label) is not None
+            depends = hidden or any(n in roles.free for n in re.findall(r"[A-Za-z]\w*", label))
+        sought = {i for i in inside if names[i] in roles.unknown}
+        if depends and (sought or not roles.free_roots):
+            raise Unsupported(f"{generator.label} depends on what a step is given")
+        if depends:
+            free.add(index)
+        else:
+            rooted.append(index)
+    labels = {i: f"aux{n}" for n, i in enumerate(rooted, 1)}
+    rules = [
+        (field.ring.gens[i] ** g.degree - g.radicand, f"the rule of {g.label}")
+        for i in rooted
+        if (g := field.generators[i]).degree
+    ]
+    roots = {labels[i]: field.words(field.ring.gens[i]) for i in rooted}
+    inverse = f"aux{len(roots) + 1}" if nonzero else ""
+    if nonzero:
+        roots[inverse] = "1/(" + ")/(".join(field.words(p) for p in nonzero) + ")"
+    unknown = (*roles.unknown, *roots)
+    ring = PolyRing((*roles.base, *unknown), ZZ, grevlex)
+    position = {name: i for i, name in enumerate((*roles.base, *unknown))}
+    spelt = [labels.get(i, name) for i, name in enumerate(names)]
+    conditions: dict[Poly, Condition] = {}
+    for poly, origin in (*polys, *rules):
+        for key, terms in _coefficients(poly, free).items():
+            small = {}
+            for monomial, coefficient in terms:
+                powers = [0] * ring.ngens
+                for i, power in enumerate(monomial):
+                    if power and i not in free:
+                        powers[position[spelt[i]]] = power
+                small[tuple(powers)] = coefficient
+            made = ring.from_dict(small)
+            _, made = made.primitive()
+            made = -made if made and made.LC < 0 else made
+            of = "*".join(
+                field.words(field.ring.gens[i]) + (f"**{p}" if p > 1 else "") for i, p in key
+            )
+            text = f"{origin}, coefficient of {of}" if free and origin[:4] != "the " else origin
+            text = text.replace("coefficient of ", "the constant term") if free and not of else text
+            conditions.setdefault(made, Condition(made, text))
+    if nonzero:
+        total = ring.one
+        for poly in nonzero:
+            inverted: dict[tuple[int, ...], Any] = {}
+            for monomial, coefficient in poly.items():
+                powers = [0] * ring.ngens
+                for i, power in enumerate(monomial):
+                    if power:
+                        powers[position[spelt[i]]] = power
+                inverted[tuple(powers)] = coefficient
+            total *= ring.from_dict(inverted)
+        made = total * ring.gens[position[inverse]] - 1
+        conditions[made] = Condition(made, f"the rule of {roots[inverse]}")
+    return System(ring, roles.base, unknown, roots, tuple(conditions.values()), where)
+
+
+def _speaks(field: Field, poly: Poly, used: set[int], roles: Roles) -> bool:
+    """Whether a polynomial is of unknowns that occur, and of nothing that is free."""
+    names = [str(s) for s in field.ring.symbols]
+    reach = _reach(field, poly)
+    unknown = {i for i in reach if names[i] in roles.unknown}
+    return bool(unknown) and reach <= used and not any(names[i] in roles.free for i in reach)
+
+
+def _coefficients(
+    poly: Poly, free: set[int]
+) -> dict[tuple[tuple[int, int], ...], list[tuple[tuple[int, ...], int]]]:
+    groups: dict[tuple[tuple[int, int], ...], list[tuple[tuple[int, ...], int]]] = {}
+    for monomial, coefficient in poly.items():
+        key = tuple((i, p) for i, p in enumerate(monomial) if p and i in free)
+        groups.setdefault(key, []).append((monomial, coefficient))
+    return groups
