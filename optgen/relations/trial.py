@@ -12,7 +12,7 @@ from optgen.relations.maps import Pair, RunMap
 from optgen.spec import OptimizerSpec
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline
-from optgen.verify.runs import QUERY, apart
+from optgen.verify.traces import QUERY, apart
 from optgen.verify.sampling import sample
 from optgen.verify.serialise import Tree, holds, serialise
 from optgen.verify.show import show_interval
@@ -62,7 +62,6 @@ def run_both(
     changing: Sequence[str] = (),
     wanted: int = 3,
     steps: int = 4,
-    later_only: bool = False,
     queries_only: bool = False,
 ) -> Runs:
     """Run both rules from their initial states, on the same gradients.
@@ -74,7 +73,6 @@ def run_both(
         changing: Hyperparameters of the first rule that have another value at each step.
         wanted: How many runs with a value are wanted.
         steps: How many steps a run has.
-        later_only: Whether the states correspond from the end of the first step on.
         queries_only: Whether only the points at which gradients are taken are looked at.
     """
     rng = random.Random(0)
@@ -107,18 +105,51 @@ Choice = tuple[dict[str, Fraction], ...]
 def _choose(
     pair: Pair, changing: Sequence[str], steps: int, size: int, rng: random.Random, attempt: int
 ) -> Choice:
-    given = ("grad", *(str(s.name) for s in pair.a.inputs))
     constant = sample(dict(pair.base), rng, attempt)
     found: list[dict[str, Fraction]] = []
     for k in range(steps):
         wanted: dict[str, Domain] = {
             f"{name}[{i}]": REAL
-            for name in (*given, *(("param",) if k == 0 else ()))
+            for name in (*pair.inputs, *(("param",) if k == 0 else ()))
             for i in range(size)
         }
         changed = {name: pair.base[name] for name in changing}
         found.append({**constant, **sample({**wanted, **changed}, rng, attempt)})
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What one step is given.
+
+    Attributes:
+        env: Values of the base, of `step`, the gradient and the inputs, and the parameter
+            before the first step.
+        left: What the first rule is told.
+        right: What the second is.
+    """
+
+    env: dict[str, Values]
+    left: dict[str, Values]
+    right: dict[str, Values]
+
+
+def _given(pair: Pair, found: RunMap, choice: Choice, k: int, size: int, bits: int) -> _Given:
+    """Return what step `k` is given; raises `NoValue` where a rule's domains are left."""
+    chosen = choice[k - 1]
+    env: dict[str, Values] = {n: (independent.exact(chosen[n]),) * size for n in pair.base}
+    env["step"] = (independent.exact(k),) * size
+    for name in pair.inputs:
+        env[name] = tuple(independent.exact(chosen[f"{name}[{i}]"]) for i in range(size))
+    env["param"] = tuple(independent.exact(choice[0][f"param[{i}]"]) for i in range(size))
+    both = {n: env[n] for n in ("step", *pair.inputs)}
+    left, right = (
+        {**both, **{n: independent.evaluate(serialise(v), env, bits) for n, v in values.items()}}
+        for values in (pair.values, found.hyperparameters)
+    )
+    if not (_inside(pair.a, left) and _inside(pair.b, right)):
+        raise independent.NoValue("a hyperparameter leaves its domain")
+    return _Given(env, left, right)
 
 
 def _one(
@@ -128,62 +159,38 @@ def _one(
     steps: int,
     size: int,
     bits: int,
-    from_start: bool,
     queries_only: bool,
 ) -> Parting | None:
     """Run both rules once; return where they part."""
-    given = ("grad", *(str(s.name) for s in pair.a.inputs))
-    lines = [_lines(pair.a), _lines(pair.b)]
-    numbers = {b.name: (independent.exact(Fraction(b.initial)),) * size for b in pair.a.state}
-    known_a: list[dict[str, Values]] = []
-    known_b: list[dict[str, Values]] = []
-    states_a: list[dict[str, Values]] = []
-    for k in range(1, steps + 1):
-        chosen = choice[k - 1]
-        env: dict[str, Values] = {n: (independent.exact(chosen[n]),) * size for n in pair.base}
-        env["step"] = (independent.exact(k),) * size
-        for name in given:
-            env[name] = tuple(independent.exact(chosen[f"{name}[{i}]"]) for i in range(size))
-        env["param"] = tuple(independent.exact(choice[0][f"param[{i}]"]) for i in range(size))
-        first: dict[str, Values] = dict(numbers) if k == 1 else {}
-        if k == 1:
-            first["param"] = env["param"]
-        step_a = {n: env[n] for n in ("step", *given)}
-        step_b = dict(step_a)
-        for name, value in pair.values.items():
-            step_a[name] = independent.evaluate(serialise(value), env, bits)
-        for name, value in found.hyperparameters.items():
-            step_b[name] = independent.evaluate(serialise(value), env, bits)
-        if not (_inside(pair.a, step_a) and _inside(pair.b, step_b)):
-            raise independent.NoValue("a hyperparameter leaves its domain")
-        known_a.append({**first, **step_a})
-        if k == 1:
-            at = {**env, **numbers}
-            start = {b.name: (independent.exact(Fraction(b.initial)),) * size for b in pair.b.state}
-            start["param"] = independent.evaluate(serialise(found.param), at, bits)
-            step_b |= start
-        known_b.append(step_b)
-        states_a.append(env)
-    traces = [
-        independent.run(line, known, bits)
-        for line, known in zip(lines, (known_a, known_b), strict=True)
-    ]
-    latest_a: dict[str, Values] = {**numbers, "param": states_a[0]["param"]}
-    latest_b: dict[str, Values] = dict(known_b[0])
+    given = [_given(pair, found, choice, k, size, bits) for k in range(1, steps + 1)]
+    starts = [_initial(spec, size) for spec in (pair.a, pair.b)]
+    starts[0]["param"] = given[0].env["param"]
+    at = {**given[0].env, **starts[0]}
+    starts[1]["param"] = independent.evaluate(serialise(found.param), at, bits)
+    given[0].left.update(starts[0])
+    given[0].right.update(starts[1])
+    traces = (
+        independent.run(_lines(pair.a), [g.left for g in given], bits),
+        independent.run(_lines(pair.b), [g.right for g in given], bits),
+    )
+    latest = [dict(start) for start in starts]
     for k in range(steps):
-        queries = [dict(trace[k])[QUERY] for trace in traces]
-        if apart(*queries) is not None:
-            return _parting(k + 1, "the query point", queries[0], queries[1], choice, pair)
-        latest_a |= dict(traces[0][k])
-        latest_b |= dict(traces[1][k])
+        rows = [dict(trace[k]) for trace in traces]
+        if apart(rows[0][QUERY], rows[1][QUERY]) is not None:
+            return _parting(k + 1, "the query point", rows[0][QUERY], rows[1][QUERY], choice, pair)
+        latest = [{**old, **row} for old, row in zip(latest, rows, strict=True)]
         if queries_only:
             continue
-        env = {**states_a[k], **{n: latest_a[n] for n in (*numbers, "param")}}
+        env = {**given[k].env, **{n: latest[0][n] for n in starts[0]}}
         for name, value in {**found.states, "param": found.param}.items():
             mapped = independent.evaluate(serialise(value), env, bits)
-            if apart(mapped, latest_b[name]) is not None:
-                return _parting(k + 1, name, mapped, latest_b[name], choice, pair)
+            if apart(mapped, latest[1][name]) is not None:
+                return _parting(k + 1, name, mapped, latest[1][name], choice, pair)
     return None
+
+
+def _initial(spec: OptimizerSpec, size: int) -> dict[str, Values]:
+    return {b.name: (independent.exact(Fraction(b.initial)),) * size for b in spec.state}
 
 
 def _lines(spec: OptimizerSpec) -> list[tuple[str, Tree]]:

@@ -24,10 +24,11 @@ from optgen.verify.findings import (
 )
 from optgen.verify.given import Given, read_given
 from optgen.verify.hunt import Hunt
+from optgen.verify.invariants import RunProver, groups_of
 from optgen.verify.mapping import MapProof, Prover, StateMap, both
 from optgen.verify.matchings import matchings
 from optgen.verify.proof import Failure
-from optgen.verify.runs import Race, Rule
+from optgen.verify.runs import Race, Rule, State
 from optgen.verify.scales import SAME, Scale, Scales
 from optgen.verify.sides import Side
 from optgen.verify.verdicts import Refuted, Unsupported
@@ -145,6 +146,11 @@ class _Comparer:
         witness = self._hunt.run(self._blank.steps, _MORE_ATTEMPTS)
         if witness is not None:
             return different(self._blank, witness)
+        apart = self._hunt.states_apart(self._blank.steps, _ATTEMPTS)
+        together = groups_of(((s, n) for s, names in states.items() for n in names), apart)
+        along = RunProver(prover, together).prove()
+        if not isinstance(along, Failure):
+            return equal(result, along, self._lost, self._hunt.one_sided)
         if self._given.domains:
             everything = tuple(self._given.domains)
             parted = self._scheduled(everything).run(self._blank.steps, _SCHEDULE_ATTEMPTS)
@@ -153,7 +159,7 @@ class _Comparer:
                 if witness is not None:
                     return different(self._blank, witness)
                 return self._unknown(result, *schedule_words(parted))
-        return self._as_one_step(result, prover, states)
+        return self._as_one_step(result, prover, states, apart)
 
     def _kept(self) -> dict[str, Mapping[str, Domain]]:
         """Return, for each side, the domain of each state as far as every step keeps it."""
@@ -222,11 +228,18 @@ class _Comparer:
         return proof
 
     def _as_one_step(
-        self, result: Comparison, prover: Prover, states: Mapping[str, Sequence[str]]
+        self,
+        result: Comparison,
+        prover: Prover,
+        states: Mapping[str, Sequence[str]],
+        apart: frozenset[tuple[State, State]],
     ) -> Comparison:
         """Say that single steps differ, if they do for every matching that all runs keep."""
-        apart = self._hunt.states_apart(self._blank.steps, _ATTEMPTS)
-        kept = matchings(self._left, self._right, states, lambda a, b: (a, b) not in apart)
+
+        def together(a: str, b: str) -> bool:
+            return (("left", a), ("right", b)) not in apart
+
+        kept = matchings(self._left, self._right, states, together)
         first: tuple[StateMap, str, Refuted] | None = None
         for number, found in enumerate(kept):
             if not found or number == _MOST_MATCHINGS:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from optgen.verify.comparison import Comparison
 from optgen.verify.hunt import Witness
 from optgen.verify.mapping import MapProof
-from optgen.verify.runs import apart
 from optgen.verify.show import show_interval
 from optgen.verify.table import side_by_side
+from optgen.verify.traces import apart
 from optgen.verify.verdicts import Refuted
 
 Lost = Mapping[str, tuple[str, ...]]

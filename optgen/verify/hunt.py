@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from optgen.verify.deadline import Deadline
 from optgen.verify.enclose import Blurred, Undefined
 from optgen.verify.minimise import minimise
-from optgen.verify.runs import BITS, Point, Race, Traces
+from optgen.verify.runs import BITS, Point, Race, State
 from optgen.verify.sampling import sample
+from optgen.verify.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ class Hunt:
                 return found
         return None
 
-    def states_apart(self, steps: int, attempts: int) -> frozenset[tuple[str, str]]:
-        """Return the pairs of states, left and right, that differ in some of the runs tried."""
-        apart: frozenset[tuple[str, str]] = frozenset()
+    def states_apart(self, steps: int, attempts: int) -> frozenset[tuple[State, State]]:
+        """Return the pairs of states that differ in some run; with itself, what moves."""
+        apart: frozenset[tuple[State, State]] = frozenset()
         for attempt in range(attempts):
             self.deadline.check()
             size = self.race.sizes[attempt % len(self.race.sizes)]

@@ -14,11 +14,12 @@ from optgen.verify.enclose import Blurred, Interpreter, Number, Numbers, Undefin
 from optgen.verify.sampling import middle
 from optgen.verify.serialise import Tree, constants, holds, serialise
 from optgen.verify.sides import Side
+from optgen.verify.traces import QUERY, Trace, Traces
 
 BITS = (96, 384, 1536)
-QUERY = "query point"
-"""What a trace calls the place where the gradient is taken; no name in a rule has a blank."""
 Point = Mapping[str, Fraction]
+State = tuple[str, str]
+"""`left` or `right`, and the name of a state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,10 @@ class Race:
 
     def states_apart(
         self, point: Point, steps: int, size: int, bits: int
-    ) -> frozenset[tuple[str, str]]:
-        """Return the pairs of states, left and right, that differ behind some step of a run.
+    ) -> frozenset[tuple[State, State]]:
+        """Return the pairs of states that differ behind some step of a run.
+
+        A state stands in a pair with itself if it leaves its initial value.
 
         Raises:
             Undefined: One of the rules has no value, or a hyperparameter leaves its domain.
@@ -139,12 +142,16 @@ class Race:
         """
         numbers = Numbers(bits, self.deadline)
         runs = self._runs(point, size, numbers)
-        apart: set[tuple[str, str]] = set()
+        first = _labelled(runs)
+        apart: set[tuple[State, State]] = set()
         for k in range(1, steps + 1):
             for run, known in self._at(runs, point, k):
                 run.step(known)
-            left, right = (run.states() for run in runs)
-            apart |= {(a, b) for a in left for b in right if _differ(numbers, left[a], right[b])}
+            now = _labelled(runs)
+            for a in now:
+                apart |= {(a, b) for b in now if a != b and _differ(numbers, now[a], now[b])}
+                if _differ(numbers, now[a], first[a]):
+                    apart.add((a, a))
         return frozenset(apart)
 
     def _runs(self, point: Point, size: int, numbers: Numbers) -> tuple[_Run, _Run]:
@@ -265,39 +272,6 @@ class Race:
         )
 
 
-Trace = tuple[tuple[tuple[str, independent.Values], ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """What every assignment of two rules gave, step by step: (name, values)."""
-
-    left: Trace
-    right: Trace
-
-    @property
-    def finals(self) -> tuple[independent.Values, independent.Values]:
-        """The values in which the two differ: the parameter, or else the query point."""
-        pair = [dict(side[-1]) for side in (self.left, self.right)]
-        name = "param"
-        if apart(pair[0]["param"], pair[1]["param"]) is None and all(QUERY in p for p in pair):
-            name = QUERY
-        return pair[0][name], pair[1][name]
-
-    @property
-    def different(self) -> bool:
-        """Whether the last step has certainly different values."""
-        return apart(*self.finals) is not None
-
-
-def apart(a: independent.Values, b: independent.Values) -> int | None:
-    """Return the first element in which two enclosures do not touch, or None."""
-    for i, (x, y) in enumerate(zip(a, b, strict=True)):
-        if x.high < y.low or y.high < x.low:
-            return i
-    return None
-
-
 class _Run:
     """One rule in the middle of a run."""
 
@@ -328,6 +302,11 @@ class _Run:
     def _take(self, known: Mapping[str, Vector]) -> None:
         """Read what a step is given; an input of the other rule may be a state of this one."""
         self._env |= {name: known[name] for name in known if name in self._given}
+
+
+def _labelled(runs: tuple[_Run, _Run]) -> dict[State, Vector]:
+    pairs = zip(("left", "right"), runs, strict=True)
+    return {(side, name): v for side, run in pairs for name, v in run.states().items()}
 
 
 def elements(name: str, size: int) -> tuple[str, ...]:

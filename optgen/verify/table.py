@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from optgen.verify.comparison import Row
-from optgen.verify.runs import QUERY, Traces, apart
 from optgen.verify.show import show_interval
+from optgen.verify.traces import QUERY, Traces, apart
 
 
 def side_by_side(traces: Traces) -> tuple[Row, ...]:
