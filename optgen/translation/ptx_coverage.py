@@ -126,6 +126,10 @@ class Coverage:
         lanes = [subtract(store.base, first) for store in stores]
         if len(set(lanes)) < len(lanes):
             raise Unsupported(f"element {first} is written twice in a pass")
+        single = _own_bounds(stores)
+        if single is not None:
+            range_ = self._complete(stores[0].digits, lanes, set())
+            return first, single, "" if range_ is None else _enough(range_, single)
         ends: dict[tuple[int, Number], list[Number]] = {}
         inner: set[tuple[Number, Number]] = set()
         for store, lane in zip(stores, lanes, strict=True):
@@ -247,6 +251,14 @@ class Coverage:
                 if self._not_negative(add(scaled, worst)):
                     return True
         return False
+
+
+def _own_bounds(stores: list[Store]) -> Number | None:
+    """Return the one end of stores each of which compares its own index with it, or None."""
+    if any(len(store.above) != 1 or store.above[0].whole != store.digits for store in stores):
+        return None
+    ends = {add(store.above[0].whole_limit, store.base) for store in stores}
+    return ends.pop() if len(ends) == 1 else None
 
 
 def _enough(threads: Number, end: Number) -> str:

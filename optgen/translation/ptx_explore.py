@@ -37,6 +37,7 @@ from optgen.translation.terms import Term
 _STEPS = 200_000
 """How many instructions are read at most, unless a caller allows more."""
 _CASES = 512
+_NESTED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,8 @@ class Explorer:
         assert instruction.target is not None
         if meet is None or meet == self._flow.end:
             refuse(instruction, "a branch on values whose ways do not meet")
+        if self._masked == _NESTED:
+            refuse(instruction, "branches on values without an end, or a loop that depends on them")
         self._masked += 1
         sides = []
         for at in (instruction.target, state.at + 1):

@@ -82,10 +82,19 @@ def _joined(cases: Sequence[Case]) -> list[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`digits < limit` (or `digits >= limit`), the digits without a common divisor."""
+    """`digits < limit` (or `digits >= limit`), the digits without a common divisor.
+
+    Attributes:
+        digits: The part that differs from thread to thread.
+        limit: The part that does not.
+        whole: The digits as they were compared, before the divisor was taken out.
+        whole_limit: What these were compared with.
+    """
 
     digits: Number
     limit: Number
+    whole: Number = 0
+    whole_limit: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,8 @@ def family_store(event: Event, uniform: Collection[Atom], known: Quotients) -> S
             # shared*t + fixed < 0, that is t < ceil(-fixed/shared)
             shared = divisor(moving)
             limit = known.quotient(subtract(shared - 1, fixed), shared)
-            above.append(Bound(_exact(moving, shared), limit))
+            whole = multiply(-1, fixed)
+            above.append(Bound(_exact(moving, shared), limit, moving, whole))
         elif all(f < 0 for f in factors):
             # fixed < shared*t, that is t >= floor(fixed/shared) + 1
             shared = divisor(moving)

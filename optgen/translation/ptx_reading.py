@@ -73,7 +73,10 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
     context = Context(kernel, store, arrays, specials, known)
     arrays.context = context
     explorer = Explorer(context)
-    explorer.explore()
+    try:
+        explorer.explore()
+    except RecursionError:
+        raise Unsupported(f"{entry} is nested too deep") from None
     events = resolve(explorer.events, known)
     if not events:
         raise Unsupported(f"{entry} stores nothing")
