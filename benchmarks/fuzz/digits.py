@@ -84,8 +84,20 @@ def _product(values: list[Number]) -> Number:
     return result
 
 
+def _is_blurred(value: mpmath.mpf) -> bool:
+    """Whether a rounded number may be 0."""
+    return bool(abs(value) < mpmath.mpf(10) ** (-mpmath.mp.dps // 2))
+
+
+def _near_zero(exponent: Fraction) -> Number:
+    """Return a power of what may be 0; a negative one would have no value, and more digits tell."""
+    if exponent < 0:
+        raise NoValue
+    return mpmath.mpf(0)
+
+
 def _sign(value: Number) -> int:
-    if not isinstance(value, Fraction) and abs(value) < mpmath.mpf(10) ** (-mpmath.mp.dps // 2):
+    if not isinstance(value, Fraction) and _is_blurred(value):
         raise NoValue
     return (value > 0) - (value < 0)
 
@@ -97,8 +109,9 @@ def _power(base: Number, exponent: Number) -> Number:
     if abs(top) > 5000:
         raise NoValue
     if bottom > 1:
-        sign = _sign(base)
-        if sign < 0:
+        if not isinstance(base, Fraction) and _is_blurred(base):
+            return _near_zero(exponent)
+        if _sign(base) < 0:
             raise NoValue
         while bottom % 2 == 0 and isinstance(base, Fraction):
             a, b = isqrt(base.numerator), isqrt(base.denominator)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,10 +14,13 @@ from fuzz.expressions import expression, shaped
 from fuzz.mutating import mutated
 from fuzz.rewriting import rewritten
 from fuzz.trees import DOMAINS, Tree, text, variables
+from optgen.checker import Malformed, Rejected, check
+from optgen.domains import Domain
 from optgen.verify import smt
 from optgen.verify.deadline import Deadline
 from optgen.verify.decision import decide_trees
 from optgen.verify.proof import Equation
+from optgen.verify.statement import state
 from optgen.verify.verdicts import Proved, Refuted, Verdict
 
 POINTS = 60
@@ -70,7 +75,6 @@ class Outcome:
         seconds: How long the decider took.
         z3: `agrees`, `abstains`, `disagrees`; for an unknown pair what z3 holds it to be.
         sampled: Points at which both sides have a value; of an equal pair.
-        certificate: Whether a certificate was checked again.
         wrong: What contradicts the verdict; empty if nothing does.
         pair: The two sides as text.
     """
@@ -82,7 +86,6 @@ class Outcome:
     seconds: float = 0.0
     z3: str = ""
     sampled: int = 0
-    certificate: bool = False
     wrong: str = ""
     pair: tuple[str, str] = ("", "")
     rules: tuple[str, ...] = field(default=())
@@ -125,6 +128,9 @@ def judge(seed: int, number: int, limits: Limits) -> Outcome:
         sampled, against = _sample(pair, domains, limits.points, random.Random(number))
         if against is not None:
             wrong.append(f"equal, but not at {against}")
+        rejected = _rejected(pair, verdict, domains)
+        if rejected:
+            wrong.append(f"equal, but its certificate is rejected: {rejected}")
     elif isinstance(verdict, Refuted):
         point = dict(verdict.point)
         outside = [n for n, value in point.items() if value not in domains[n]]
@@ -151,12 +157,23 @@ def judge(seed: int, number: int, limits: Limits) -> Outcome:
     )
 
 
+def _rejected(pair: Pair, verdict: Proved, domains: Mapping[str, Domain]) -> str:
+    """Return why a certificate, read from text, does not prove the pair equal; empty if it does."""
+    statement, _ = state([Equation("value", pair.left, pair.right)], domains, {})
+    document = json.loads(json.dumps(verdict.certificate.document()))
+    try:
+        found = check(document, json.loads(json.dumps([statement])))
+    except Malformed as error:
+        return str(error)
+    return found.reason if isinstance(found, Rejected) else ""
+
+
 def _whole(point: dict[str, Fraction], names: list[str]) -> dict[str, Fraction]:
     return {**dict.fromkeys(names, Fraction(1, 2)), **point}
 
 
 def _sample(
-    pair: Pair, domains: dict, count: int, rng: random.Random
+    pair: Pair, domains: Mapping[str, Domain], count: int, rng: random.Random
 ) -> tuple[int, dict[str, Fraction] | None]:
     """Return at how many points both sides have a value, and one at which they differ."""
     found = 0
@@ -170,7 +187,9 @@ def _sample(
     return found, None
 
 
-def _second(pair: Pair, verdict: Verdict, domains: dict, limit: float) -> tuple[str, list[str]]:
+def _second(
+    pair: Pair, verdict: Verdict, domains: Mapping[str, Domain], limit: float
+) -> tuple[str, list[str]]:
     equation = Equation("value", pair.left, pair.right)
     if not isinstance(verdict, Proved | Refuted):
         return smt.ask([equation], domains, limit=limit).word, []

@@ -170,7 +170,8 @@ class PowerTerms:
             if base.denom is not None:  # else it follows from the rule
                 self._t.facts.append(signed >= 0)
             return Value(root, None, base.defined)
-        self._t.facts += [root >= 0, self._t.z3.Implies(signed >= 0, rule)]
+        has_value = self._t.all(signed >= 0, None if base.denom is None else base.denom != 0)
+        self._t.facts += [root >= 0, self._t.z3.Implies(has_value, rule)]
         return Value(root, None, self._t.all(base.defined, signed >= 0))
 
     def _atom(self, base: Value, name: str, degree: int, domain: Domain) -> Value:

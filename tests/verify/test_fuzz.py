@@ -97,6 +97,7 @@ def test_a_wrong_equal_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     proved = Proved(Certificate((), (), ()))
     outcomes = [verdict_on(monkeypatch, proved, n) for n in numbers("different")]
     assert any("equal, but not at" in outcome.wrong for outcome in outcomes)
+    assert all("its certificate is rejected" in outcome.wrong for outcome in outcomes)
 
 
 def test_a_wrong_different_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

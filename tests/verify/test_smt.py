@@ -112,6 +112,15 @@ def test_a_branch_not_taken_need_have_no_value() -> None:
 
 
 @needs_z3
+def test_a_root_without_a_value_in_a_branch_not_taken() -> None:
+    left = Piecewise((sqrt((x - 4) / x), x > 5), (y, True))
+    right = Piecewise((sqrt((x - 4) / x), x > 5), (Max(y, 0), True))
+    assert ask([equation(left, right)], {}).word == "different"
+    point = {"x": Fraction(0), "y": Fraction(-1)}
+    assert ask_at([equation(left, right)], point).word == "different"
+
+
+@needs_z3
 def test_a_power_at_zero_is_left_open() -> None:
     # beta**(step - 2) is 1 at beta = 0, step = 2, and has no value at step = 1.
     left, right = beta ** (step - 2) * beta**2, beta**step
