@@ -7,7 +7,7 @@ coefficient; in each region of the unknowns there is one system.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sympy import ZZ
@@ -15,7 +15,7 @@ from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
 from optgen.domains import REAL
-from optgen.relations.systems import Condition, Roles, Split, System
+from optgen.relations.systems import RULE, Condition, Roles, Split, System
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline
 from optgen.verify.factors import Factorer
@@ -151,15 +151,50 @@ def _collect(
     where: tuple[str, ...],
 ) -> System:
     """Take equations apart by the free variables; add the rule of every root in use."""
-    names = [str(s) for s in field.ring.symbols]
-    count = len(field.variables)
     used: set[int] = set()
     for poly, _ in polys:
         used |= _reach(field, poly)
     nonzero = [p for p in dict.fromkeys(nonzero) if _speaks(field, p, used, roles)]
+    free, rooted = _sorted_out(field, used, roles)
+    gens = field.ring.gens
+    labels = {i: f"aux{n}" for n, i in enumerate(rooted, 1)}
+    roots = {labels[i]: field.words(gens[i]) for i in rooted}
+    inverse = f"aux{len(roots) + 1}"
+    if nonzero:
+        roots[inverse] = "1/(" + ")/(".join(field.words(p) for p in nonzero) + ")"
+    unknown = (*roles.unknown, *roots)
+    ring = PolyRing((*roles.base, *unknown), ZZ, grevlex)
+    small = _Translation(field, ring, labels, free)
+    conditions: dict[Poly, Condition] = {}
+    for poly, origin in polys:
+        for of, made in small.coefficients(poly):
+            text = f"{origin}, {of}" if of else origin
+            conditions.setdefault(made, Condition(made, text))
+    for index in rooted:
+        generator = field.generators[index]
+        if generator.degree:
+            rule = gens[index] ** generator.degree - generator.radicand
+            for _, made in small.coefficients(rule):
+                text = f"{RULE} {generator.label}"
+                conditions.setdefault(made, Condition(made, text))
+    if nonzero:
+        total = ring.gens[-1]
+        for poly in nonzero:
+            total *= small.whole(poly)
+        conditions[total - 1] = Condition(total - 1, f"{RULE} {roots[inverse]}")
+    return System(ring, roles.base, unknown, roots, tuple(conditions.values()), where)
+
+
+def _sorted_out(field: Field, used: set[int], roles: Roles) -> tuple[set[int], list[int]]:
+    """Return the generators that are free, and the roots and powers that are not.
+
+    Raises:
+        Unsupported: A root depends on free variables, and that is not allowed.
+    """
+    names = [str(s) for s in field.ring.symbols]
     free = {i for i in used if names[i] in roles.free}
     rooted: list[int] = []
-    for index in sorted(i for i in used if i >= count):
+    for index in sorted(i for i in used if i >= len(field.variables)):
         generator = field.generators[index]
         inside = set() if generator.radicand is None else _reach(field, generator.radicand)
         depends = bool(inside & free)
@@ -167,60 +202,62 @@ def _collect(
             label = field.words(field.ring.gens[index])
             hidden = re.search(r"\b_\d+", label) is not None
             depends = hidden or any(n in roles.free for n in re.findall(r"[A-Za-z]\w*", label))
-        sought = {i for i in inside if names[i] in roles.unknown}
-        if depends and (sought or not roles.free_roots):
-            raise Unsupported(f"{generator.label} depends on what a step is given")
-        if depends:
+        sought = any(names[i] in roles.unknown for i in inside)
+        if not depends:
+            rooted.append(index)
+        elif roles.free_roots and not sought:
             free.add(index)
         else:
-            rooted.append(index)
-    labels = {i: f"aux{n}" for n, i in enumerate(rooted, 1)}
-    rules = [
-        (field.ring.gens[i] ** g.degree - g.radicand, f"the rule of {g.label}")
-        for i in rooted
-        if (g := field.generators[i]).degree
-    ]
-    roots = {labels[i]: field.words(field.ring.gens[i]) for i in rooted}
-    inverse = f"aux{len(roots) + 1}" if nonzero else ""
-    if nonzero:
-        roots[inverse] = "1/(" + ")/(".join(field.words(p) for p in nonzero) + ")"
-    unknown = (*roles.unknown, *roots)
-    ring = PolyRing((*roles.base, *unknown), ZZ, grevlex)
-    position = {name: i for i, name in enumerate((*roles.base, *unknown))}
-    spelt = [labels.get(i, name) for i, name in enumerate(names)]
-    conditions: dict[Poly, Condition] = {}
-    for poly, origin in (*polys, *rules):
-        for key, terms in _coefficients(poly, free).items():
-            small = {}
-            for monomial, coefficient in terms:
-                powers = [0] * ring.ngens
-                for i, power in enumerate(monomial):
-                    if power and i not in free:
-                        powers[position[spelt[i]]] = power
-                small[tuple(powers)] = coefficient
-            made = ring.from_dict(small)
-            _, made = made.primitive()
-            made = -made if made and made.LC < 0 else made
-            of = "*".join(
-                field.words(field.ring.gens[i]) + (f"**{p}" if p > 1 else "") for i, p in key
-            )
-            text = f"{origin}, coefficient of {of}" if free and origin[:4] != "the " else origin
-            text = text.replace("coefficient of ", "the constant term") if free and not of else text
-            conditions.setdefault(made, Condition(made, text))
-    if nonzero:
-        total = ring.one
-        for poly in nonzero:
-            inverted: dict[tuple[int, ...], Any] = {}
-            for monomial, coefficient in poly.items():
-                powers = [0] * ring.ngens
-                for i, power in enumerate(monomial):
-                    if power:
-                        powers[position[spelt[i]]] = power
-                inverted[tuple(powers)] = coefficient
-            total *= ring.from_dict(inverted)
-        made = total * ring.gens[position[inverse]] - 1
-        conditions[made] = Condition(made, f"the rule of {roots[inverse]}")
-    return System(ring, roles.base, unknown, roots, tuple(conditions.values()), where)
+            raise Unsupported(f"{generator.label} depends on what a step is given")
+    return free, rooted
+
+
+class _Translation:
+    """Takes polynomials from a field's ring to that of a system.
+
+    Args:
+        field: The field.
+        ring: The ring of the system.
+        labels: What roots are called there, by index in the field.
+        free: The generators by which polynomials are taken apart.
+    """
+
+    def __init__(self, field: Field, ring: Any, labels: Mapping[int, str], free: set[int]) -> None:
+        self._field, self._ring, self._free = field, ring, free
+        position = {str(s): i for i, s in enumerate(ring.symbols)}
+        spelt = [labels.get(i, str(s)) for i, s in enumerate(field.ring.symbols)]
+        self._position = [position.get(name, -1) for name in spelt]
+
+    def whole(self, poly: Poly) -> Poly:
+        """Return a polynomial without free generators."""
+        return self._ring.from_dict({self._monomial(m): c for m, c in poly.items()})
+
+    def coefficients(self, poly: Poly) -> Iterator[tuple[str, Poly]]:
+        """Yield the coefficients of a polynomial in the free generators, each primitive.
+
+        The text says of what; it is empty if there are no free generators.
+        """
+        groups: dict[tuple[tuple[int, int], ...], dict[tuple[int, ...], int]] = {}
+        for monomial, value in poly.items():
+            key = tuple((i, p) for i, p in enumerate(monomial) if p and i in self._free)
+            groups.setdefault(key, {})[self._monomial(monomial)] = value
+        for key, terms in groups.items():
+            _, made = self._ring.from_dict(terms).primitive()
+            yield self._words(key), -made if made and made.LC < 0 else made
+
+    def _monomial(self, monomial: tuple[int, ...]) -> tuple[int, ...]:
+        powers = [0] * self._ring.ngens
+        for i, power in enumerate(monomial):
+            if power and i not in self._free:
+                powers[self._position[i]] = power
+        return tuple(powers)
+
+    def _words(self, key: tuple[tuple[int, int], ...]) -> str:
+        if not self._free:
+            return ""
+        gens = self._field.ring.gens
+        factors = [self._field.words(gens[i]) + (f"**{p}" if p > 1 else "") for i, p in key]
+        return "coefficient of " + "*".join(factors) if factors else "the constant term"
 
 
 def _speaks(field: Field, poly: Poly, used: set[int], roles: Roles) -> bool:
@@ -229,13 +266,3 @@ def _speaks(field: Field, poly: Poly, used: set[int], roles: Roles) -> bool:
     reach = _reach(field, poly)
     unknown = {i for i in reach if names[i] in roles.unknown}
     return bool(unknown) and reach <= used and not any(names[i] in roles.free for i in reach)
-
-
-def _coefficients(
-    poly: Poly, free: set[int]
-) -> dict[tuple[tuple[int, int], ...], list[tuple[tuple[int, ...], int]]]:
-    groups: dict[tuple[tuple[int, int], ...], list[tuple[tuple[int, ...], int]]] = {}
-    for monomial, coefficient in poly.items():
-        key = tuple((i, p) for i, p in enumerate(monomial) if p and i in free)
-        groups.setdefault(key, []).append((monomial, coefficient))
-    return groups

@@ -226,7 +226,7 @@ class _Search:
             if isinstance(proof, Failure):
                 reasons.append(proof.reason)
                 return None
-            runs = run_both(self.pair, found, limit, wanted=_RUNS, later_only=proof.later_only)
+            runs = run_both(self.pair, found, limit, wanted=_RUNS)
         except (Unsupported, OutOfTime) as error:
             self.deadline.check()
             reasons.append(str(error))

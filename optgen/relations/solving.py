@@ -17,7 +17,7 @@ from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
 from optgen.relations.basis import Poly, basis
-from optgen.relations.systems import System
+from optgen.relations.systems import RULE, System
 from optgen.symbols import symbol
 from optgen.verify.deadline import Deadline
 from optgen.verify.verdicts import Unsupported
@@ -62,7 +62,7 @@ class _Solver:
         self._names = names
         self._fixed = self._known_roots(system, count)
         self._unknown = [i for i in range(count, len(names)) if i not in self._fixed]
-        is_rule = [c.origin.startswith("the rule of") for c in system.conditions]
+        is_rule = [c.origin.startswith(RULE) for c in system.conditions]
         polys = [c.poly for c in system.conditions]
         self.equations = [p for p, rule in zip(polys, is_rule, strict=True) if not rule]
         self.rules = [p for p, rule in zip(polys, is_rule, strict=True) if rule and self._open(p)]
@@ -72,10 +72,7 @@ class _Solver:
         known: set[int] = set(range(count))
         plain = {n for n in system.unknown if n not in system.roots}
         ruled = {
-            i
-            for c in system.conditions
-            if c.origin.startswith("the rule of")
-            for i in self._used(c.poly)
+            i for c in system.conditions if c.origin.startswith(RULE) for i in self._used(c.poly)
         }
         for index in sorted(self._roots):
             inside = {str(s) for s in read_root(system.roots[self._names[index]]).free_symbols}
@@ -83,7 +80,7 @@ class _Solver:
                 known.add(index)  # a power with a variable in its exponent
             for condition in system.conditions:
                 used = self._used(condition.poly)
-                rule = condition.origin.startswith("the rule of") and index in used
+                rule = condition.origin.startswith(RULE) and index in used
                 if rule and used - {index} <= known and max(used) == index:
                     known.add(index)
         return known - set(range(count))

@@ -18,6 +18,9 @@ from sympy.polys.rings import PolyRing
 from optgen.domains import Domain
 from optgen.verify.field import Poly
 
+RULE = "the rule of"
+"""What the origin of a condition begins with that only says what a root or an inverse is."""
+
 
 class Split(Exception):
     """The sign of a polynomial in free variables must be known.

@@ -12,10 +12,10 @@ from optgen.relations.maps import Pair, RunMap
 from optgen.spec import OptimizerSpec
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline
-from optgen.verify.traces import QUERY, apart
 from optgen.verify.sampling import sample
 from optgen.verify.serialise import Tree, holds, serialise
 from optgen.verify.show import show_interval
+from optgen.verify.traces import QUERY, apart
 
 _BITS = (128, 512)
 _ATTEMPTS = 60
@@ -84,7 +84,7 @@ def run_both(
         choice = _choose(pair, changing, steps, size, rng, attempt)
         for bits in _BITS:
             try:
-                parting = _one(pair, found, choice, steps, size, bits, not later_only, queries_only)
+                parting = _one(pair, found, choice, steps, size, bits, queries_only)
             except independent.Unclear:
                 continue
             except independent.NoValue:
