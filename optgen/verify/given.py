@@ -144,7 +144,9 @@ class _Reader:
         side, dot, name = target.strip().rpartition(".")
         if not equals or not name or (dot and side not in SIDES):
             raise UsageError(
-                f"'{text}' is not of the form [left.|right.]NAME=EXPR", where=text, fix=_EXAMPLE
+                f"'{text}' is not of the form [left.|right.]NAME=EXPR",
+                where=text or "an empty substitution",
+                fix=_EXAMPLE,
             )
         having = tuple(s for s in SIDES if (s, name) in self._domains and side in ("", s))
         if not having:
@@ -228,12 +230,12 @@ class _Reader:
     ) -> sympy.Expr:
         match tree:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                if isinstance(number, int) and number < _LARGEST:  # 0x10 is one too
+                    return sympy.Integer(number)
                 text = ast.get_source_segment(item.source, tree) or str(number)
                 digits = set(text.lower().split("e")[0]) & set("123456789")
                 if abs(number) >= _LARGEST or (digits and not number):
                     raise _too_large(item)
-                if isinstance(number, int):  # 0x10 is one too
-                    return sympy.Integer(number)
                 return sympy.Rational(text.replace("_", ""))
             case ast.Name(id=name):
                 other = "right" if side == "left" else "left"
