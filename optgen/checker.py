@@ -32,7 +32,7 @@ KIND, VERSION = "optgen-certificate", 1
 ANY, WEAK = frozenset((-1, 0, 1)), frozenset((0, 1))
 RELATIONS = {"<": {-1}, "<=": {-1, 0}, ">": {1}, ">=": {0, 1}, "==": {0}, "!=": {-1, 1}}
 _FIELD = 20  # bits of an exponent in a packed monomial
-_WORK, _LONGEST, _DEEPEST = 30_000_000, 1 << 16, 400
+_WORK, _LONGEST, _DEEPEST = 4_000_000, 1 << 16, 400
 _ONE: Poly = {0: 1}
 
 
@@ -72,7 +72,10 @@ class _Algebra:
             a, b = b, a
         if a == _ONE:
             return b
-        self.work += len(a) * len(b) + 1
+        bits = max(map(int.bit_length, a.values()), default=0) + max(
+            map(int.bit_length, b.values()), default=0
+        )
+        self.work += len(a) * len(b) * (1 + bits // 128) + 1
         if self.work > _WORK:
             raise _No("it takes more work than a certificate may")
         total: Poly = {}
@@ -306,7 +309,7 @@ class _Region:
                 return ANY
             if not terms:
                 return frozenset((0,))
-            low, low_open, high, high_open, whole = domain
+            low, _, high, _, whole = domain
             if whole and line is not None and line[1].denominator != 1:
                 without = frozenset((0,))
             if low is None and high is None:
@@ -576,9 +579,8 @@ class _Proof:
             return None if own is None else (region.reduce({1 << (_FIELD * own): 1}), _ONE)
         read = _read(self.nodes[index], claim)
         args = [values[i] for i in read]
-        if tag in ("and", "or"):  # what decides alone may leave the others open
-            if any(a is (tag == "or") for a in args):
-                return tag == "or"
+        if tag in ("and", "or") and any(a is (tag == "or") for a in args):
+            return tag == "or"  # what decides alone leaves the others open
         if tag == "choice":
             if not read:
                 return None
@@ -598,14 +600,15 @@ class _Proof:
             return total
         claim = claim or [None]
         if tag == "power":
-            return self._power(region, *args, claim)
+            return self._power(region, args[0], args[1], claim)
         hints = claim[1:] if claim[0] == "signs" else []
         hints = [*hints, *[[None, None]] * (len(args) - len(hints))]
         total = args[0]
         if tag in ("abs", "sign"):
             signs = self._sign(region, total, hints[0])
             if tag == "sign":
-                return ({0: s for s in signs if s}, _ONE) if len(signs) == 1 else None
+                only = min(signs, default=0)
+                return ({0: only} if only else {}, _ONE) if len(signs) == 1 else None
             if signs <= WEAK:
                 return total
             return (self.algebra.add({}, total[0], -1), total[1]) if signs <= {0, -1} else None
@@ -656,7 +659,7 @@ class _Proof:
         left = {m: Fraction(c, f[0]) for m, c in e.items()}
         left[0] = left.get(0, Fraction(0)) - constant
         whole = degree == 1 and constant.denominator == 1
-        over, under, positive = a, b, True
+        over, under = a, b
         exponents: list[dict[int, Fraction]] = []
         for numer, denom, count, inner, divides, hint in parts:
             # The base is a product of powers of bases that stand in generators.
@@ -670,15 +673,16 @@ class _Proof:
             signs = self._sign(region, (n, d), hint)
             if divides is not None and region.same(region.mul(n, self.polys[divides]), b):
                 signs -= {0}
-            if len(parts) > 1 and set(d) != {0}:
+            if set(d) != {0} and inner is None and (len(parts), count) != (1, 1):
                 raise _No("it takes a base apart into fractions")
+            if set(d) != {0} and inner is None and not (region.same(n, a) and region.same(d, b)):
+                raise _No("it takes a power for one of another base")
             power = region.power(value[0], abs(count)), region.power(value[1], abs(count))
             power = power if count < 0 else power[::-1]
             over, under = region.mul(over, power[0]), region.mul(under, power[1])
             if not signs <= WEAK and not (whole and inner is None):
                 raise _No("it raises to a power what may be negative")
             if 0 in signs:
-                positive = False
                 mine = [(times, index) for index, times, part in factors if parts[part][0] == numer]
                 if (
                     count < 1
@@ -807,7 +811,7 @@ def _parts(node: Any) -> list[int]:
         return []
     if tag == "choice":
         return [i for branch in rest for i in branch]
-    return rest[1:] if tag == "compare" else rest
+    return list(rest[1:] if tag == "compare" else rest)
 
 
 def _read(node: Any, claim: Any) -> list[int]:

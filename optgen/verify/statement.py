@@ -62,6 +62,7 @@ class Table:
         return parts_of(node)
 
     def _add(self, node: Tree, numbers: list[int]) -> int:
+        row: list[Any]
         match node[0]:
             case "number":
                 row = ["number", str(node[1])]
