@@ -52,8 +52,8 @@ def compare(
 ) -> None:
     """Decide whether LEFT and RIGHT compute the same.
 
-    The exit code is 0 for every verdict: equal, different and unknown are
-    answers.
+    The exit code is 0 for every verdict: equal, equal while some hyperparameters
+    are constant, different and unknown are answers.
     """
     folders = spec_folders(specs)
     catalogue = open_catalogue(folders)
