@@ -35,7 +35,8 @@ SPECIALS = frozenset(
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _HEADER = re.compile(r"\.(version|target|address_size)\s+(\S+)[^\S\n]*(?=\n|$)")
 _IGNORED_LINE = re.compile(r"\.(?:loc|file)\s[^\n]*")  # debug information
-_DATA = re.compile(r"\.global\s[^;{]*(?:=\s*(?:\{[^}]*\}|[^;{]*))?;")  # code that names it is refused
+# Tables of data, which are not kept: code that names one is refused.
+_DATA = re.compile(r"\.global\s[^;{]*(?:=\s*(?:\{[^}]*\}|[^;{]*))?;")
 _ENTRY = re.compile(r"(?:\.visible\s+|\.weak\s+)?\.entry\s+([\w$]+)\s*\(([^)]*)\)([^{;]*)\{", re.S)
 _LABEL = re.compile(r"([\w$]+)\s*:(?!:)\s*")
 _PARAMETER = re.compile(
@@ -232,12 +233,8 @@ def _variable(text: str, line: int) -> Variable:
 
 
 def _tuning(text: str, line: int) -> tuple[int | None, bool]:
-    """Read the performance directives between an entry's head and its body.
-
-    Returns the largest block, and whether every block must be that large.
-    """
+    """Return the largest block of an entry, and whether every block must be that large."""
     limit, at, text = None, 0, text.strip()
-    required = ".reqntid" in text
     while at < len(text):
         found = _TUNING.match(text, at)
         if not found:
@@ -247,7 +244,7 @@ def _tuning(text: str, line: int) -> tuple[int | None, bool]:
             for extent in re.findall(r"\d+", found[3]):
                 limit *= int(extent)
         at = found.end()
-    return limit, required
+    return limit, ".reqntid" in text
 
 
 def _finish(
