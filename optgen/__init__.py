@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from optgen.errors import OptgenError as OptgenError
     from optgen.relations.relating import relate as relate
     from optgen.runtime.load import load_kernel as load_kernel
+    from optgen.sheet import property_sheet as property_sheet
     from optgen.spec import Hyperparameter as Hyperparameter
     from optgen.spec import Let as Let
     from optgen.spec import OptimizerSpec as OptimizerSpec
     from optgen.spec import Reference as Reference
     from optgen.spec import Set as Set
     from optgen.spec import StateBuffer as StateBuffer
-    from optgen.sheet import property_sheet as property_sheet
     from optgen.verify import compare as compare
 
     __version__: str
@@ -55,6 +55,7 @@ __all__ = [
     "load_kernel",
     "load_spec",
     "property_sheet",
+    "relate",
 ]
 
 
