@@ -181,7 +181,7 @@ FACE = [["name", "x"], ["number", "2"], ["power", 0, 1], ["number", "0"]]
 
 
 def test_a_factor_that_is_0_on_a_face_only() -> None:
-    on_face = leaf(zero={"0": [[0, 0]]})
+    on_face = leaf(zero={"0": [[[0, 0]], None]})
     inside = split([[[0], None, on_face], [[-1, 1], None, on_face]], poly=0)
     found = certificate([["x", *REAL]], FACE, (2, 3), polynomials=[X], tree=inside)
     assert check(found) == Rejected("value: it takes for 0 what is not")

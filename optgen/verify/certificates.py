@@ -153,10 +153,11 @@ class Writer:
     def _vanishing(self, region: RegionClaims, rest: Poly) -> list[Any]:
         for factor, signs in region.region.signs.items():
             if signs == {0}:
-                (times,), left = rest.div([factor])
-                if not region.settle(left):
-                    return [[self.book.number(factor), self.book.number(times)]]
-        return []
+                quotients, left = rest.div([factor])
+                if quotients and not region.settle(left):
+                    times = quotients[0]
+                    return [[[self.book.number(factor), self.book.number(times)]], None]
+        return [[], region.hints.of(rest)[1]]
 
 
 def _branches(tree: Branch) -> list[Branch]:

@@ -234,12 +234,22 @@ class RegionClaims:
             for times in range(1, q + 1):
                 power_of = self.settle(self.space.product(power_of, d))
                 other = self._quotient(power_of, v)
+                if other is None:
+                    other = self._by_power(power_of, v, q)
                 if other is not None:
                     divides = [other, times]
                     break
         above, below = self.hints.of(w)[1], self.hints.of(v)[1]
         real = self._real(w, inside)
         return (w, v), ["root", number(w), number(v), divides, above, below, real]
+
+    def _by_power(self, whole: Poly, part: Poly, q: int) -> int | None:
+        """Return what times a polynomial with roots is `whole`, if a power of it divides that."""
+        before = self.settle(self.space.raised(part, q - 1))
+        quotients, left = whole.div([self.settle(self.space.product(before, part))])
+        if left or not quotients:
+            return None
+        return self.book.number(self.settle(self.space.product(before, quotients[0])))
 
     def _real(self, root: Poly, inside: Poly | None) -> list[Any]:
         """Say why the generators in a root are real where what stands under it is not negative."""

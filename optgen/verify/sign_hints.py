@@ -52,7 +52,7 @@ class SignHints:
         )
 
     def _plain(self, poly: Poly) -> Signs:
-        content, primitive = poly.primitive()
+        _, primitive = poly.primitive()
         flip = 1 if primitive.LC > 0 else -1
         primitive = flip * primitive
         # sympy keeps the hash of a polynomial that it changes: look for what is equal.
