@@ -56,6 +56,7 @@ __all__ = [
     "load_spec",
     "property_sheet",
     "relate",
+    "relate",
 ]
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optgen.backends.base import SourceFile
 
 HEADER = (
-    "rule", "target", "type", "algebra", "compile", "run", "regs", "spills", "B/param", "s",
+    "rule", "target", "type", "proved", "compile", "run", "regs", "spills", "B/param", "s",
 )  # fmt: skip
 
 
@@ -21,7 +21,10 @@ class Row:
         rule: Name of the rule.
         target: Backend.
         dtype: Arithmetic type.
-        algebra: Verdict of the algebra level.
+        algebra: Whether the lowered kernel is proved to be its rule over the reals: `"equal"`,
+            `"unknown"` or `"failed"`.
+        proof: Whether what was printed, and compiled, is proved to have the bits of the lowered
+            kernel: the same words, or `"off"` where nothing could be compiled.
         compile: Architectures compiled for, or why not.
         run: What running the code said.
         registers: Most registers per thread of any launch and architecture, or None.
@@ -35,6 +38,7 @@ class Row:
     target: str
     dtype: str
     algebra: str
+    proof: str
     compile: str
     run: str
     registers: int | None
@@ -49,6 +53,15 @@ class Row:
         values = {f.name: data[f.name] for f in fields(cls)}
         return cls(**values | {"failures": tuple(values["failures"])})
 
+    @property
+    def proved(self) -> str:
+        """`equal` if code and rule are proved equal; `lowered` if the lowered kernel alone is."""
+        found = {self.algebra, self.proof}
+        for word in ("failed", "unknown"):
+            if word in found:
+                return word
+        return "lowered" if self.proof == "off" else "equal"
+
     def cells(self) -> tuple[str, ...]:
         """Return the row as text."""
         traffic = self.bytes_per_parameter
@@ -56,7 +69,7 @@ class Row:
             self.rule,
             self.target,
             self.dtype.replace("float", "f"),
-            self.algebra,
+            self.proved,
             self.compile.split(":")[0].replace("sm_", ""),
             self.run,
             "" if self.registers is None else str(self.registers),

@@ -9,6 +9,7 @@ from types import ModuleType
 from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
+from optgen.code_proof import CodeProof, prove_compiled, prove_module
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -25,8 +26,9 @@ from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 
 _PROVED = (
-    "algebra: equal means that the lowered kernel is proved equal to its rule over the reals, and "
-    "that its states stay in their domains."
+    "proved: equal means that the lowered kernel is proved equal to its rule over the reals, that "
+    "its states stay in their domains, and that the printed and compiled code has the lowered "
+    "kernel's bits, for all values."
 )
 
 MAX_REGISTERS = 128
@@ -78,29 +80,27 @@ def build_rule(
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
     module = load_module(spec.identifier, text)
     algebra = {k.arithmetic.value: check_algebra(spec, k) for k in kernels}
+    proofs: dict[tuple[str, str], CodeProof] = {}
     rows: list[Row] = []
     doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
-    levels = [f"algebra: {spec.name}: not proved: {doubt}" for doubt in doubts]
-    levels.insert(0, _PROVED)
+    levels = [_PROVED, *(f"algebra: {spec.name}: not proved: {doubt}" for doubt in doubts)]
     binaries: list[tuple[str, bytes]] = []
     if "numpy" in targets:
         rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
+        proofs |= {("numpy", k.arithmetic.value): prove_module(k, text) for k in kernels}
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
         rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
+        modules = {item.arch: item.module for item in compiled}
+        proofs |= {("cuda", k.arithmetic.value): prove_compiled(k, modules) for k in kernels}
         for item in compiled:
             stem = f"cuda/{spec.identifier}.{item.arch}"
             binaries.append((f"{stem}.cubin", item.compiled.cubin))
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
         levels += _levels(compiled, reason)
-    rows = [
-        replace(
-            row,
-            algebra=algebra[row.dtype].word,
-            failures=(*algebra[row.dtype].failures, *row.failures),
-        )
-        for row in rows
-    ]
+    rows = [_proved(row, algebra[row.dtype], proofs[row.target, row.dtype]) for row in rows]
+    unproved = dict.fromkeys(doubt for found in proofs.values() for doubt in found.doubts)
+    levels += [f"proof: {spec.name}: not proved: {doubt}" for doubt in unproved]
     return RuleBuild(
         rule=spec.name,
         digest=heading.digest,
@@ -108,6 +108,17 @@ def build_rule(
         binaries=tuple(binaries),
         rows=tuple(rows),
         levels=tuple(levels),
+    )
+
+
+def _proved(row: Row, algebra: Algebra, proof: CodeProof) -> Row:
+    """Return a row with what was proved of its kernel and of its code."""
+    return replace(
+        row,
+        algebra=algebra.word,
+        proof=proof.word,
+        failures=(*algebra.failures, *(f"proof: {f}" for f in proof.failures), *row.failures),
+        seconds=row.seconds + proof.seconds,
     )
 
 
@@ -158,6 +169,7 @@ def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
         target="numpy",
         dtype=kernel.arithmetic.value,
         algebra="",
+        proof="",
         compile="",
         run="failed" if failures else _error_in_words(accuracy),
         registers=None,
@@ -256,6 +268,7 @@ def _cuda_row(
         target="cuda",
         dtype=kernel.arithmetic.value,
         algebra="",
+        proof="",
         compile=f"off: {reason}" if reason else "failed" if compile_failures else archs,
         run="off" if reason else "failed" if run_failures else "= NumPy",
         registers=registers,

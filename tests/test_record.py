@@ -9,7 +9,7 @@ from optgen.record import Record, RuleRecord, fingerprint
 from optgen.report import BuildReport, Row, RuleBuild
 from optgen.request import BuildRequest
 
-ROW = Row("sgd", "numpy", "float32", "equal", "", "bits of the IR", None, None, None, 0.5)
+ROW = Row("sgd", "numpy", "float32", "equal", "equal", "", "bits of the IR", None, None, None, 0.5)
 
 
 def request(out, **changes):

@@ -1,4 +1,4 @@
-"""The levels `compile` and `run` of `optgen verify`: what a build checks, with nothing written."""
+"""Levels `compile`, `run` and `proof` of `optgen verify`: a build's checks, nothing written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from optgen.request import BuildRequest
 def _rows(
     names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
 ) -> tuple[Row, ...]:
-    """Build rules in memory, once for both levels."""
+    """Build rules in memory, once for all levels."""
     chosen = select(names, claims, folders)
     request = BuildRequest(
         names=(),
@@ -69,4 +69,22 @@ def check_run(
         detail = "; ".join(row.failures) if failed else row.run
         name = f"{row.rule} ({row.target}, {row.dtype})"
         checks.append(Check(name, "failed" if failed else "passed", detail))
+    return tuple(checks)
+
+
+def check_proof(
+    names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
+) -> tuple[Check, ...]:
+    """Return whether the code of some rules is proved to have its kernel's bits.
+
+    NumPy modules are always looked at; compiled CUDA where there is a compiler.
+    """
+    words: dict[str, Outcome] = {"equal": "passed", "failed": "failed", "unknown": "unknown"}
+    checks = []
+    for row in _rows(names, claims, folders):
+        if row.proof == "off":
+            continue
+        said = "; ".join(f for f in row.failures if f.startswith("proof: "))
+        name = f"{row.rule} ({row.target}, {row.dtype})"
+        checks.append(Check(name, words[row.proof], said))
     return tuple(checks)

@@ -108,4 +108,15 @@ def _run_kernels(request: VerifyRequest) -> tuple[Check, ...]:
     return check_run(request.names, request.claims, request.specs)
 
 
-RUNNERS: Mapping[str, Runner] = {"algebra": _algebra, "compile": _compile, "run": _run_kernels}
+def _proof(request: VerifyRequest) -> tuple[Check, ...]:
+    from optgen.cli.kernels import check_proof
+
+    return check_proof(request.names, request.claims, request.specs)
+
+
+RUNNERS: Mapping[str, Runner] = {
+    "algebra": _algebra,
+    "compile": _compile,
+    "run": _run_kernels,
+    "proof": _proof,
+}
