@@ -13,7 +13,7 @@ from fuzz import digits
 from fuzz.expressions import expression, shaped
 from fuzz.mutating import mutated
 from fuzz.rewriting import rewritten
-from fuzz.trees import DOMAINS, Tree, text, variables
+from fuzz.trees import DOMAINS, Tree, branches_in_sums, text, variables
 from optgen.checker import Malformed, Rejected, check
 from optgen.domains import Domain
 from optgen.verify import smt
@@ -24,6 +24,7 @@ from optgen.verify.statement import state
 from optgen.verify.verdicts import Proved, Refuted, Verdict
 
 POINTS = 60
+BEYOND = "beyond"
 WORDS = {"Proved": "equal", "Refuted": "different", "Undecided": "unknown"}
 
 
@@ -50,7 +51,8 @@ class Pair:
         left: An expression.
         right: Another.
         made: `rewritten` or `mutated`.
-        shape: `random` or `optimizer`.
+        shape: `random` or `optimizer`; `beyond` if a norm or mean is of an argument with
+            branches, which is outside the fragment: a reduction is opaque there.
         change: Kind of the change; empty for a rewritten pair.
         rules: Names of the rewrite rules applied.
     """
@@ -102,13 +104,23 @@ def make(seed: int, number: int) -> Pair:
             continue
         left, first = rewritten(base, rng, rng.choice((0, 0, 1)))
         right, second = rewritten(base, rng, rng.randint(1, 8 - len(first)))
+        made, kind = "rewritten", ""
         if rng.random() < 0.5:
-            if left == right:
+            change = mutated(right if rng.random() < 0.5 else base, rng)
+            if change is None:
                 continue
-            return Pair(left, right, "rewritten", shape, rules=(*first, *second))
-        change = mutated(right if rng.random() < 0.5 else base, rng)
-        if change is not None and change[0] != left:
-            return Pair(left, change[0], "mutated", shape, change[1], (*first, *second))
+            made, (right, kind) = "mutated", change
+        if left != right and _has_values(left, right, rng):
+            if branches_in_sums(left) or branches_in_sums(right):
+                shape = BEYOND
+            return Pair(left, right, made, shape, kind, (*first, *second))
+
+
+def _has_values(left: Tree, right: Tree, rng: random.Random) -> bool:
+    """Whether both sides have a value at one of a few points: nothing is claimed elsewhere."""
+    domains = {name: DOMAINS[name] for name in {*variables(left), *variables(right)}}
+    points = digits.points((), dict(sorted(domains.items())), rng, 12)
+    return any(digits.differ(left, right, point, most=1) is not None for point in points)
 
 
 def judge(seed: int, number: int, limits: Limits) -> Outcome:

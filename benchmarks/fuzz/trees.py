@@ -115,6 +115,14 @@ def put(tree: Tree, path: Path, new: Tree) -> Tree:
     return (*tree[:i], put(tree[i], path[1:], new), *tree[i + 1 :])
 
 
+def branches_in_sums(tree: Tree, inside: bool = False) -> bool:
+    """Whether the argument of a norm or a mean has branches."""
+    if inside and tree[0] in ("abs", "max", "min", "sign", "choice"):
+        return True
+    below = inside or tree[0] in ("norm", "mean")
+    return any(branches_in_sums(part, below) for part in tree if isinstance(part, tuple))
+
+
 def variables(tree: Tree) -> list[str]:
     """Return the names in a tree, sorted."""
     if tree[0] == "name":

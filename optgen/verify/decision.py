@@ -19,6 +19,7 @@ from optgen.verify.proof import Equation, Failure, prove_equal
 from optgen.verify.sampling import sample
 from optgen.verify.serialise import Tree, constants, cut, in_order, serialise, symbols_of
 from optgen.verify.show import show_interval
+from optgen.verify.smt import reviewed
 from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verdict
 
 _BITS = (96, 384, 1536)
@@ -34,6 +35,7 @@ def decide(
     *,
     deadline: Deadline | None = None,
     seed: int = 0,
+    second_opinion: bool = False,
 ) -> Verdict:
     """Decide whether two expressions are equal wherever both have a value.
 
@@ -46,6 +48,7 @@ def decide(
         domains: Domain of each symbol; the others are real, or integers from 1 on.
         deadline: When to give up; ten seconds from now by itself.
         seed: Where the sampled points start from.
+        second_opinion: Whether z3, where it is installed, may turn the verdict into `Undecided`.
 
     Returns:
         `Proved` or `Refuted` only where that is certain; `Undecided` for all else.
@@ -60,7 +63,8 @@ def decide(
                 return Undecided(f"two different symbols are called '{symbol.name}'")
             whole = STEP if symbol.is_integer else REAL
             intervals[str(symbol.name)] = domains.get(symbol, whole)
-        return _decide(*trees, intervals, {}, deadline, seed)
+        found = _decide(*trees, intervals, {}, deadline, seed)
+        return reviewed(found, Equation("value", *trees), intervals) if second_opinion else found
 
     return _bounded(verdict, deadline)
 

@@ -144,7 +144,7 @@ def test_z3_does_not_contradict_the_decider(left: sympy.Expr, right: sympy.Expr)
     verdict = decide(left, right, SYMBOLS)
     said, why = opinion(verdict, equation(left, right), DOMAINS)
     assert said != "disagrees", why
-    assert type(reviewed(verdict, equation(left, right), DOMAINS)) is type(verdict)
+    assert type(decide(left, right, SYMBOLS, second_opinion=True)) is type(verdict)
 
 
 @needs_z3
@@ -157,6 +157,16 @@ def test_a_wrong_verdict_is_contradicted() -> None:
     found = reviewed(refuted, equation(v, Abs(v)), DOMAINS)
     assert isinstance(found, Undecided)
     assert "z3 holds them equal" in found.reason
+
+
+@needs_z3
+def test_a_second_opinion_can_take_a_verdict_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    proved = Proved(Certificate((), (), ()))
+    monkeypatch.setattr(decision, "_decide", lambda *_: proved)
+    assert decide(x, Abs(x), SYMBOLS) == proved
+    found = decide(x, Abs(x), SYMBOLS, second_opinion=True)
+    assert isinstance(found, Undecided)
+    assert found.reason.startswith(CONTRADICTION)
 
 
 @needs_z3
