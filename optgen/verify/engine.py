@@ -24,7 +24,7 @@ _LARGEST_FRACTION = 4_000  # terms of two polynomials with a common divisor
 _LARGEST_FACTORED = 400  # terms of a polynomial that is factored
 _LONGEST_VALUE = 1 << 24  # bits of the value at which sympy's heuristic reads off a divisor
 _DENSEST = 1 << 22  # terms that a polynomial of some degrees may have
-_SMALL = 24  # terms up to which copying to flint costs more than it saves
+_SMALL = 8  # terms up to which copying to flint costs more than it saves
 
 
 class Engine(ABC):

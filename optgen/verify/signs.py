@@ -91,6 +91,8 @@ class SignReader:
         for zero, signs in self.region.signs.items():
             if signs == {0} and not space.reduce(poly.rem([zero])):
                 return True
+        if self.known(poly) == {0}:
+            return True
         for base, _ in self.factorer.factor(poly).powers:
             for index in reversed(space.occurring(base)):
                 if space.generators[index].degree != 2:
