@@ -304,6 +304,18 @@ def test_a_given_value_on_the_right_is_kept(rule: Rules) -> None:
     certified(other)
 
 
+@pytest.mark.parametrize("name", ["heavy_ball", "momentum_ema", "adagrad", "sutskever_nesterov"])
+def test_runs_that_begin_otherwise_are_not_related(rule: Rules, name: str) -> None:
+    spec = rule(name)
+    other = replace(spec, name="other", state=tuple(replace(b, initial="1/2") for b in spec.state))
+    for left, right in ((spec, other), (other, spec)):
+        found = relate(left, right, timeout=3)
+        assert found.verdict != "related"
+        if found.verdict == "none":
+            certified(found)
+    assert relate(other, other).verdict == "related"
+
+
 CATALOGUE = load_catalogue()
 
 
