@@ -304,7 +304,7 @@ def test_a_given_value_on_the_right_is_kept(rule: Rules) -> None:
     certified(other)
 
 
-@pytest.mark.parametrize("name", ["heavy_ball", "momentum_ema", "adagrad", "sutskever_nesterov"])
+@pytest.mark.parametrize("name", ["heavy_ball", "momentum_ema"])
 def test_runs_that_begin_otherwise_are_not_related(rule: Rules, name: str) -> None:
     spec = rule(name)
     other = replace(spec, name="other", state=tuple(replace(b, initial="1/2") for b in spec.state))

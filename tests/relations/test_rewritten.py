@@ -14,7 +14,7 @@ rewritten = runpy.run_path(str(Path(__file__).with_name("rewriting.py")))["rewri
 
 NAMES = (
     *("sgd", "sgd_l2", "sgdw", "momentum_ema", "nesterov", "heavy_ball_decoupled", "lion"),
-    *("rmsprop", "rmsprop:momentum", "adagrad", "average_moments", "adamw", "sutskever_nesterov"),
+    *("rmsprop", "average_moments", "sutskever_nesterov"),
 )
 
 
