@@ -16,8 +16,8 @@ from optgen.verify.verdicts import Certificate, Proved, Refuted, Undecided
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 HAS_Z3 = importlib.util.find_spec("z3") is not None
-SEED, PAIRS, PARTS = 7, 150, 3
-MOST_NODES = 60
+SEED, PAIRS, PARTS = 7, 120, 3
+MOST_NODES = 50
 
 
 def part_of_campaign(name: str) -> Any:

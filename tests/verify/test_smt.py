@@ -14,7 +14,16 @@ from sympy import Abs, Max, Piecewise, Rational, sign, sqrt
 from optgen.domains import NONNEGATIVE, POSITIVE, STEP, UNIT
 from optgen.loader import load_catalogue
 from optgen.symbols import mean, norm, step, symbol
-from optgen.verify import Proved, Refuted, Undecided, decide, load_claims, smt, verify_algebra
+from optgen.verify import (
+    Proved,
+    Refuted,
+    Undecided,
+    decide,
+    decision,
+    load_claims,
+    smt,
+    verify_algebra,
+)
 from optgen.verify import algebra as algebra_module
 from optgen.verify.claims import check_claim
 from optgen.verify.opinion import second_opinion
