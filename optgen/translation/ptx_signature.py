@@ -10,6 +10,7 @@ from optgen.backends.abi import Abi, Launch
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Register, Symbol
 from optgen.ir import Kernel
 from optgen.translation.ptx_conditions import Aligned, implied
+from optgen.translation.ptx_indices import WRAPS
 from optgen.translation.ptx_integers import Number, Poly, add, divide_exactly, symbol
 from optgen.translation.ptx_operands import FLOATS, width
 from optgen.translation.ptx_state import Context, Pointer, State, Value, refuse
@@ -165,6 +166,9 @@ class Arrays:
         if self.signature.count == (place, byte):
             if kind in FLOATS:
                 refuse(instruction, "the number of elements is read as a value")
+            declared = self.entry.parameters[place]
+            if declared.type[0] in "us" and 8 * declared.size > width(kind):
+                self.context.assumptions.setdefault(WRAPS)  # its low half only
             return symbol(COUNT)
         scalar = self.signature.scalars.get((place, byte))
         if scalar is None:

@@ -197,6 +197,17 @@ def test_no_slip_in_the_ptx_is_equal(rule):
         assert proof.outcome != "equal", what
 
 
+def test_half_of_the_number_of_elements_is_not_enough():
+    ptx = ptx_of("sgd", "float64")
+    found = re.search(r"ld\.param\.u64 \t(%rd\d+), \[optgen_sgd_float64_param_3\];", ptx)
+    assert found
+    half = f"ld.param.u32 %low, [optgen_sgd_float64_param_3]; cvt.u64.u32 {found[1]}, %low;"
+    text = ptx.replace(found[0], half).replace(".reg .pred", ".reg .b32 %low;\n\t.reg .pred")
+    (proof,) = outcomes("sgd", "float64", text).values()
+    assert proof.outcome == "unknown"
+    assert "does not wrap around" in proof.detail
+
+
 # --- sums over all elements -----------------------------------------------------------
 
 
