@@ -30,7 +30,8 @@ def _lines(c: Comparison) -> list[str]:
         verb = "is" if len(c.constant) == 1 else "are"
         lines[0] = f"EQUAL WHILE {names} {verb} constant: {c.left} equals {c.right} in such runs"
         if c.witness is not None:
-            lines.append(f"(they part if {names} changes from step to step, as below)")
+            changing = " or ".join(c.constant)
+            lines.append(f"(they part if {changing} changes from step to step, as below)")
     if c.given:
         lines.append("given " + ", ".join(c.given))
     if c.witness is not None:
