@@ -251,17 +251,15 @@ class _Region:
                 p, q = polys[left], polys[right]
                 total = self.algebra.add(p, q, -1)
                 both = self.sign(p, above, polys) | self.sign(q, below, polys)
-                if not both <= WEAK or exponent < 1:
-                    raise _No("it takes powers of what may be negative to read a sign")
                 p, q = self.power(p, exponent), self.power(q, exponent)
                 signs = self.sign(self.algebra.add(p, q, -1), powers, polys)
+                if not both <= WEAK or exponent < 1:
+                    signs = ANY
             case ["quotient", by, below, times]:  # a*by has a known sign, and by
                 total = a
                 own = self.sign(polys[by], below, polys)
-                if 0 in own:
-                    raise _No("it divides a sign by what may be 0")
                 whole = self.sign(self.algebra.mul(a, polys[by]), times, polys)
-                signs = frozenset(s * t for s in whole for t in own)
+                signs = ANY if 0 in own else frozenset(s * t for s in whole for t in own)
             case _:
                 raise Malformed(f"a sign is read in an unknown way: {str(hint)[:60]}")
         if not self.same(a, total):
