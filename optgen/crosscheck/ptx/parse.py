@@ -35,8 +35,8 @@ SPECIALS = frozenset(
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _HEADER = re.compile(r"\.(version|target|address_size)\s+(\S+)[^\S\n]*(?=\n|$)")
 _IGNORED_LINE = re.compile(r"\.(?:loc|file)\s[^\n]*")  # debug information
-# Tables of data, which are not kept: code that names one is refused.
-_DATA = re.compile(r"\.global\s[^;{]*(?:=\s*(?:\{[^}]*\}|[^;{]*))?;")
+# Constant tables, which are not kept: code that names one is refused.
+_DATA = re.compile(r"\.global\s[^;{=]*=\s*(?:\{[^}]*\}|[^;{]*);")
 _ENTRY = re.compile(r"(?:\.visible\s+|\.weak\s+)?\.entry\s+([\w$]+)\s*\(([^)]*)\)([^{;]*)\{", re.S)
 _LABEL = re.compile(r"([\w$]+)\s*:(?!:)\s*")
 _PARAMETER = re.compile(
