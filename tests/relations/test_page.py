@@ -1,5 +1,6 @@
 """docs/relations.md shows what the tool says."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -46,3 +47,19 @@ def test_a_row_is_what_the_tool_finds(
 def test_the_page_shows_something() -> None:
     assert len(BLOCKS) >= 12
     assert len(ROWS) >= 12
+
+
+def test_the_counts_are_those_of_the_campaign() -> None:
+    result = json.loads((PAGE.parents[1] / "benchmarks/results/relations.json").read_text())
+    catalogue, made = result["catalogue"], result["made"]
+    text = " ".join(TEXT.split())
+    verdicts = catalogue["verdicts"]
+    assert f"Of the {catalogue['pairs']} ordered pairs, {verdicts['related']} are related" in text
+    assert f"For {verdicts['none']} it is proved" in text
+    assert f"for {catalogue['none for all hyperparameters']} of them" in text
+    assert f"{verdicts['unknown']} are unknown" in text
+    for pair in catalogue["unknown"]:
+        assert "`" + pair.replace(" to ", "` to `") + "`" in text
+    assert f"of {made['pairs']} such pairs {made['verdicts']['related']} were related" in text
+    assert "none" not in made["verdicts"]
+    assert set(catalogue["related"]) == {f"{a} to {b}" for a, b, _ in ROWS}
