@@ -1,4 +1,9 @@
-"""What algebra says of a catalogue: every rule equals itself and keeps its states' domains."""
+"""What algebra says of a catalogue, in the order in which it must hold to mean something.
+
+First the decider itself: every rule equals itself, and differs from itself with one more
+line. A decider that says one thing to everything fails here, and no claim is looked at.
+Then the domains of states, then claims.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from optgen.domains import REAL
-from optgen.spec import OptimizerSpec
+from optgen.spec import OptimizerSpec, Set
+from optgen.symbols import grad, param
 from optgen.verify.claims import TIMEOUT, Claim, check_claim
 from optgen.verify.comparing import compare
 from optgen.verify.deadline import Deadline
@@ -63,8 +69,9 @@ def verify_algebra(
 ) -> AlgebraReport:
     """Check every rule of a catalogue, and some claims.
 
-    Where z3 is installed it is asked for a second opinion on every claim: a verdict that it
-    contradicts is unknown.
+    Identity and difference are checked first, of every rule and of every rule of a claim;
+    if the decider fails at one of them, nothing else is asked of it. Where z3 is installed
+    it is asked for a second opinion on every claim: a verdict that it contradicts is unknown.
 
     Args:
         catalogue: The rules, by name.
@@ -74,7 +81,14 @@ def verify_algebra(
     Raises:
         ClaimError: A claim's `given` or `witness` cannot be used.
     """
-    checks = [check for spec in catalogue.values() for check in check_rule(spec, timeout)]
+    claims = tuple(claims)
+    named = {spec.name: spec for spec in catalogue.values()}
+    named |= {s.name: s for claim in claims for s in (claim.left, claim.right)}
+    checks = [check for spec in named.values() for check in check_decider(spec, timeout)]
+    if any(check.outcome != "ok" for check in checks):
+        left = AlgebraCheck("claims", "not looked at", "unknown", "the decider fails above")
+        return AlgebraReport((*checks, *((left,) if claims else ())))
+    checks += [check for spec in catalogue.values() for check in check_domains(spec, timeout)]
     said: list[Opinion] = []
     for claim in claims:
         result = check_claim(claim, timeout)
@@ -103,17 +117,47 @@ def _summary(said: Sequence[Opinion]) -> tuple[AlgebraCheck, ...]:
 
 
 def check_rule(spec: OptimizerSpec, timeout: float = TIMEOUT) -> tuple[AlgebraCheck, ...]:
-    """Check that a rule equals itself and that its states stay in their domains."""
-    found = compare(spec, spec, timeout=timeout)
-    outcome: Outcome = {"equal": "ok", "different": "failed"}.get(found.verdict, "unknown")  # type: ignore[assignment]
-    checks = [AlgebraCheck(spec.name, "equals itself", outcome, found.reason)]
+    """Check that a rule equals itself and no other, and that its states keep their domains."""
+    return (*check_decider(spec, timeout), *check_domains(spec, timeout))
+
+
+def check_decider(spec: OptimizerSpec, timeout: float = TIMEOUT) -> tuple[AlgebraCheck, ...]:
+    """Check that the decider calls a rule equal to itself, and different with `+ grad` added."""
+    wanted = {
+        "equals itself": (spec, "equal"),
+        "differs from itself with grad added to param": (_added(spec), "different"),
+    }
+    checks = []
+    for claim, (other, verdict) in wanted.items():
+        found = compare(spec, other, timeout=timeout)
+        outcome: Outcome = (
+            "ok"
+            if found.verdict == verdict
+            else "unknown"
+            if found.verdict == "unknown"
+            else "failed"
+        )
+        detail = "" if outcome == "ok" else found.reason or f"found {found.verdict}"
+        checks.append(AlgebraCheck(spec.name, claim, outcome, detail))
+    return tuple(checks)
+
+
+def _added(spec: OptimizerSpec) -> OptimizerSpec:
+    """Return a rule that ends elsewhere wherever the gradient is not 0."""
+    return replace(spec, rule=(*spec.rule, Set(param, param + grad)))
+
+
+def check_domains(spec: OptimizerSpec, timeout: float = TIMEOUT) -> tuple[AlgebraCheck, ...]:
+    """Check that states with a declared domain stay in it."""
     bounded = [buffer.name for buffer in spec.state if buffer.domain != REAL]
-    if bounded:
-        given = read_given(spec, spec, ())
-        side = Side.of("left", spec, given.values["left"])
-        _, lost = side.kept_domains(given.domains, Deadline.after(timeout))
-        for name in bounded:
-            kept: Outcome = "unknown" if name in lost else "ok"
-            detail = "not proved to be kept by every step" if name in lost else ""
-            checks.append(AlgebraCheck(spec.name, f"{name} stays in its domain", kept, detail))
+    if not bounded:
+        return ()
+    given = read_given(spec, spec, ())
+    side = Side.of("left", spec, given.values["left"])
+    _, lost = side.kept_domains(given.domains, Deadline.after(timeout))
+    checks = []
+    for name in bounded:
+        kept: Outcome = "unknown" if name in lost else "ok"
+        detail = "not proved to be kept by every step" if name in lost else ""
+        checks.append(AlgebraCheck(spec.name, f"{name} stays in its domain", kept, detail))
     return tuple(checks)

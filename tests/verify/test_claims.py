@@ -193,3 +193,24 @@ def test_the_algebra_level_takes_claims(tmp_path: Path) -> None:
     report = verify_algebra(rules, load_claims(path, RULES))
     assert not report.passed
     assert [check.outcome for check in report.checks] == ["ok", "ok", "failed"]
+
+
+@pytest.mark.parametrize("verdict", ["equal", "different", "unknown"])
+def test_a_decider_with_one_answer_fails_before_any_claim(
+    monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    from optgen.verify import algebra
+    from optgen.verify.comparison import Comparison
+
+    def always(left: object, right: object, *_: object, **__: object) -> Comparison:
+        return Comparison("left", "right", (), 3, verdict)  # type: ignore[arg-type]
+
+    def never(*_: object) -> None:
+        raise AssertionError("a claim was looked at")
+
+    monkeypatch.setattr(algebra, "compare", always)
+    monkeypatch.setattr(algebra, "check_claim", never)
+    report = verify_algebra({"adam": RULES["adam"]}, CLAIMS)
+    assert not report.passed
+    assert report.checks[0].subject == "adam"
+    assert report.checks[-1].claim == "not looked at"
