@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -57,6 +58,10 @@ class Malformed(Exception):
 
 class _No(Exception):
     """A step of the proof does not hold."""
+
+
+class _Empty(Exception):
+    """What is known in a region cannot all hold: it has no point."""
 
 
 class _Algebra:
@@ -232,6 +237,8 @@ class _Region:
         if not a:
             return frozenset((0,))
         found = self._plain(a)
+        if not found:
+            raise _Empty
         if hint is None or len(found) == 1:
             return found
         match hint:
@@ -264,6 +271,8 @@ class _Region:
                 raise Malformed(f"a sign is read in an unknown way: {str(hint)[:60]}")
         if not self.same(a, total):
             raise _No("it reads a sign off parts that do not make up the polynomial")
+        if not found & signs:
+            raise _Empty
         return found & signs
 
     def _plain(self, a: Poly) -> Signs:
@@ -423,10 +432,13 @@ class _Proof:
 
     def run(self) -> int:
         """Check the proof; return the number of regions."""
-        for index in range(len(self.names), len(self.generators)):
-            self._generator(index, *self.generators[index])
-        for node, model in self.proof["alike"]:
-            self._alike(node, model)
+        try:
+            for index in range(len(self.names), len(self.generators)):
+                self._generator(index, *self.generators[index])
+            for node, model in self.proof["alike"]:
+                self._alike(node, model)
+        except _Empty:
+            return 0
         self._region(self.start, self.proof["tree"], 0)
         return self.regions
 
@@ -496,6 +508,12 @@ class _Proof:
     def _region(self, region: _Region, tree: Any, depth: int) -> None:
         if depth > _DEEPEST:
             raise _No("it splits the domain too often")
+        try:
+            self._divide(region, tree, depth)
+        except _Empty:
+            self.regions += 1
+
+    def _divide(self, region: _Region, tree: Any, depth: int) -> None:
         for index, hint in tree.get("real", ()):
             self._real(region, index, hint)
         if "split" not in tree:
@@ -775,10 +793,17 @@ class _Proof:
         elif 0 in region.sign(v, below, self.polys):
             raise _No("the denominator of its root may be 0")
         inside = region.child()
+        with suppress(_Empty):
+            self._not_negative(inside, (w, v), of, (above, below, real))
+        return w, v
+
+    def _not_negative(self, inside: _Region, root: Value, of: Any, hints: Any) -> None:
+        """Check that a root is not negative where what stands under it is not."""
+        (w, v), (above, below, real) = root, hints
         if of is not None:
             (a, b), p = of
-            if all(region.domains[i] is not None for i in self.algebra.used(region.mul(a, b))):
-                inside.learn(region.mul(a, b), WEAK if p > 0 else frozenset((1,)))
+            if all(inside.domains[i] is not None for i in self.algebra.used(inside.mul(a, b))):
+                inside.learn(inside.mul(a, b), WEAK if p > 0 else frozenset((1,)))
         for index in self.algebra.used(w) if real else ():
             # Where a generator that divides the root is 0 so is the root: look elsewhere.
             if all((m >> (_FIELD * index)) & ((1 << _FIELD) - 1) for m in w):
@@ -790,7 +815,6 @@ class _Proof:
             self._real(inside, index, hint)
         if not self._sign(inside, (w, v), (above, below)) <= WEAK:
             raise _No("its root may be negative")
-        return w, v
 
 
 def _number(text: str) -> Fraction:
