@@ -133,24 +133,34 @@ def test_verify_ends_with_1_if_a_check_did_not_pass(
 
 
 @pytest.mark.parametrize(
-    ("verdict", "outcome", "exit_code"),
-    [("equal", "passed", 0), ("different", "failed", 1), ("unknown", "unknown", 1)],
+    ("same", "other", "outcomes", "exit_code"),
+    [
+        ("equal", "different", ["passed", "passed"], 0),
+        ("different", "different", ["failed", "passed"], 1),
+        ("equal", "equal", ["passed", "failed"], 1),
+        ("unknown", "unknown", ["unknown", "unknown"], 1),
+    ],
 )
-def test_algebra_wants_every_rule_to_equal_itself(
-    optgen: Any, monkeypatch: pytest.MonkeyPatch, verdict: str, outcome: str, exit_code: int
+def test_algebra_wants_every_rule_to_equal_itself_and_no_other(
+    optgen: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    same: str,
+    other: str,
+    outcomes: list[str],
+    exit_code: int,
 ) -> None:
     asked: list[tuple[str, str]] = []
 
     def compare(left: Any, right: Any, **_options: Any) -> Any:
         asked.append((left.name, right.name))
-        return SimpleNamespace(verdict=verdict, reason="")
+        return SimpleNamespace(verdict=same if left == right else other, reason="")
 
     monkeypatch.setattr("optgen.verify.algebra.compare", compare)
     result = optgen("verify", "adam+l2", "lion", "--level", "algebra", "--json")
     assert result.exit_code == exit_code
-    checks = result.document["levels"][0]["checks"]
-    assert [c["outcome"] for c in checks if c["detail"] == "equals itself"] == [outcome] * 2
-    assert asked == [("adam_l2", "adam_l2"), ("lion", "lion")]
+    checks = [c for c in result.document["levels"][0]["checks"] if "itself" in c["detail"]]
+    assert [c["outcome"] for c in checks] == outcomes * 2
+    assert asked == [("adam_l2", "adam_l2")] * 2 + [("lion", "lion")] * 2
     unknown = optgen("verify", "adamm", "--level", "algebra")
     assert (unknown.exit_code, unknown.out) == (2, "")
     assert "did you mean 'adam'" in unknown.err
@@ -161,14 +171,14 @@ def test_claims_are_read_from_the_folder_that_is_named(optgen: Any, tmp_path: Pa
     claim.write_text('left = "sgd"\nright = "sgd_l2"\nverdict = "equal"\n')
     result = optgen("verify", "sgd_is_sgd_l2", "--level", "algebra", "--claims", tmp_path)
     assert result.exit_code == 1
-    assert "algebra: 0 of 1 passed" in result.out
+    assert "algebra: 4 of 5 passed" in result.out
     claim.write_text('left = "sgd"\nright = "sgd_l2"\nverdict = "different"\n')
     result = optgen("verify", "sgd_is_sgd_l2", "--level", "algebra", "--claims", tmp_path)
     assert result.exit_code == 0
-    assert "algebra: 1 of 1 passed" in result.out
+    assert "algebra: 5 of 5 passed" in result.out
 
 
-@pytest.mark.parametrize("level", ["algebra", "compile", "run"])
+@pytest.mark.parametrize("level", ["algebra", "compile", "run", "proof"])
 def test_a_name_that_is_neither_rule_nor_claim_is_refused_at_every_level(
     optgen: Any, level: str
 ) -> None:
@@ -179,7 +189,8 @@ def test_a_name_that_is_neither_rule_nor_claim_is_refused_at_every_level(
 
 
 @pytest.mark.parametrize(
-    ("level", "function"), [("compile", "check_compiled"), ("run", "check_run")]
+    ("level", "function"),
+    [("compile", "check_compiled"), ("run", "check_run"), ("proof", "check_proof")],
 )
 def test_levels_of_generated_code_are_given_names_and_folders(
     optgen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, level: str, function: str
