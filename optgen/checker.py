@@ -230,6 +230,14 @@ class _Region:
             self.roots[i] = degree, self.algebra.replace(radicand, index, 1, rest)
         for i in sorted(self.roots):
             self.roots[i] = self.roots[i][0], self.reduce(self.roots[i][1])
+        for key, signs in list(self.facts.items()):
+            self.learn(dict(key), signs)
+        low, low_open, high, high_open, _ = self.domains[index] or (None,) * 5
+        for end, is_open, sign in ((low, low_open, 1), (high, high_open, -1)):
+            if end is not None:  # what stands for the variable lies in its domain
+                gap = self.algebra.add({}, rest, end.denominator)
+                gap = self.algebra.add(gap, {0: end.numerator}, -1)
+                self.learn(gap, frozenset((sign,) if is_open else (0, sign)))
 
     def sign(self, a: Poly, hint: Any = None, polys: Any = ()) -> Signs:
         """Return a set that holds every sign of a polynomial in the region."""
