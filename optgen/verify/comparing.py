@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -190,29 +190,27 @@ class _Comparer:
             return proof
         scales = Scales(self._race.left, self._race.right, self._given.domains, self._deadline)
         table = {(a, b): scales.between(a, b) for a in states["left"] for b in states["right"]}
-        equals = (m for m in self._maps(states, table, True) if m != by_name)
-        for states_map in self._first_of(equals):
-            proof = self._proved(prover, states_map)
-            if proof is not None:
-                return proof
-        multiples = (m for m in self._maps(states, table, False) if m.texts)
-        for states_map in self._first_of(multiples):
-            proof = self._proved(prover, states_map)
-            if proof is not None:
-                return proof
+        tried = [by_name]
+        for allowed in (_is_same, _is_fixed, _is_any):
+            maps = (m for m in self._maps(states, table, allowed) if m not in tried)
+            for states_map in self._first_of(maps):
+                proof = self._proved(prover, states_map)
+                if proof is not None:
+                    return proof
+                tried.append(states_map)
         return None
 
     def _maps(
         self,
         states: Mapping[str, Sequence[str]],
         table: Mapping[tuple[str, str], Scale | None],
-        same: bool,
+        allowed: Callable[[Scale], bool],
     ) -> Iterator[StateMap]:
-        def allowed(a: str, b: str) -> bool:
+        def matched(a: str, b: str) -> bool:
             scale = table[a, b]
-            return scale is not None and (scale.same or not same)
+            return scale is not None and allowed(scale)
 
-        for found in matchings(self._left, self._right, states, allowed):
+        for found in matchings(self._left, self._right, states, matched):
             yield StateMap(found, {a: table[a, b] or SAME for a, b in found.items()})
 
     def _first_of(self, maps: Iterator[StateMap]) -> Iterator[StateMap]:
@@ -288,6 +286,19 @@ class _Comparer:
                 if self._race.allows(dict(found.point)):
                     return equation.label, found
         return None
+
+
+def _is_same(scale: Scale) -> bool:
+    return scale.same
+
+
+def _is_fixed(scale: Scale) -> bool:
+    """Whether two states are multiples of each other by a number, under every schedule."""
+    return not scale.constant
+
+
+def _is_any(_: Scale) -> bool:
+    return True
 
 
 def _declared(spec: OptimizerSpec, state: str) -> Domain:

@@ -60,6 +60,33 @@ def test_exchanged_and_scaled_at_once() -> None:
     assert f"the states are multiples: {relations}" in found.evidence
 
 
+def test_a_matching_that_minds_no_schedule_comes_before_one_that_does() -> None:
+    """By name the buffers are multiples with momentum; exchanged they are 3 times each other."""
+    part = Let(symbol("new_part"), grad - momentum * grad)
+    third = Let(symbol("third_of_it"), grad / 3)
+    rules = [
+        OptimizerSpec(
+            name=name,
+            summary="A product of two buffers.",
+            hyperparameters=(LR, MOMENTUM),
+            state=(StateBuffer(a), StateBuffer(b)),
+            rule=(
+                *lines,
+                Set(a, momentum * a + first),
+                Set(b, momentum * b + second),
+                Let(update, moved),
+                Set(param, param - lr * update),
+            ),
+        )
+        for name, lines, first, second, moved in (
+            ("one", (part,), part.target, grad, a * b),
+            ("two", (part, third), third.target, part.target, 3 * a * b),
+        )
+    ]
+    found = compare(*rules)
+    assert (found.verdict, found.matching) == ("equal", {"a": "b", "b": "a"})
+
+
 @pytest.mark.parametrize("crosswise", [False, True])
 def test_a_pair_that_stays_the_same_may_be_read_in_any_way(crosswise: bool) -> None:
     """Both buffers are fed alike: no bijection agrees from every state, all runs do."""
