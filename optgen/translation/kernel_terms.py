@@ -23,14 +23,14 @@ def convert(store: Terms, value: Term, to: TermType) -> Term:
     if value.type == to:
         return value
     if value.operation == "constant" and isinstance(value.payload, Fraction):
-        return constant(store, value.payload, to)
+        return constant(store, float(value.payload), to)
     return store.make("convert", to, (value,), rounding="nearest")
 
 
-def constant(store: Terms, value: Fraction, to: TermType) -> Term:
-    """Return the constant that a literal of the IR stands for: through float64 to the type."""
-    stored = float(np.dtype(to).type(np.float64(float(value))))
-    return store.constant(Fraction(stored), to)
+def constant(store: Terms, value: float, to: TermType) -> Term:
+    """Return a float64 number, rounded once to a type, as a constant."""
+    with np.errstate(over="ignore"):
+        return store.number(float(np.dtype(to).type(value)), to)
 
 
 def power(store: Terms, name: str, base: Term, exponent: Term) -> Term:
@@ -54,7 +54,7 @@ def kernel_terms(kernel: Kernel, store: Terms) -> dict[str, Term]:
     host = {name: store.scalar(name, WIDE) for name in ("step", "numel")}
     host |= {a.name: store.scalar(a.name, WIDE) for a in kernel.arguments}
     host |= {s.name: store.scalar(s.name, WIDE) for s in kernel.scalar_states}
-    _run(store, kernel.host, host, WIDE)
+    run(store, kernel.host, host, WIDE)
     shared = {name: convert(store, host[name], kind) for name in kernel.scalars}
     memory = {b.name: store.element(b.name, kind) for b in kernel.buffers}
     stored: dict[str, Term] = {}
@@ -62,30 +62,43 @@ def kernel_terms(kernel: Kernel, store: Terms) -> dict[str, Term]:
         values = {**shared}
         if isinstance(stage, Elementwise):
             values |= {name: memory[name] for name in stage.loads}
-            _run(store, stage.body, values, kind)
+            run(store, stage.body, values, kind)
             for reduction in stage.reductions:
-                shared[reduction.target] = total(store, _term(store, reduction.value, values, kind))
+                shared[reduction.target] = total(store, term(store, reduction.value, values, kind))
             stored |= {name: values[name] for name in stage.stores}
             memory |= stored
         else:
-            _run(store, stage.body, values, kind)
+            run(store, stage.body, values, kind)
             shared |= {name: values[name] for name in stage.exports}
     return stored | {s.name: host[s.name] for s in kernel.scalar_states}
 
 
-def _run(store: Terms, body: tuple[Assign, ...], values: dict[str, Term], kind: TermType) -> None:
+def stage_terms(kernel: Kernel, stage: Elementwise, store: Terms) -> dict[str, Term]:
+    """Return what one pass over the elements leaves in each array it stores.
+
+    A name that the pass does not set is a value that all elements share.
+    """
+    kind: TermType = kernel.arithmetic.value
+    values = {name: store.element(name, kind) for name in stage.loads}
+    run(store, stage.body, values, kind)
+    return {name: values[name] for name in stage.stores}
+
+
+def run(store: Terms, body: tuple[Assign, ...], values: dict[str, Term], kind: TermType) -> None:
+    """Run assignments in order; `values` says what each name stands for."""
     for assign in body:
-        values[assign.target] = _term(store, assign.value, values, kind)
+        values[assign.target] = term(store, assign.value, values, kind)
 
 
-def _term(store: Terms, expr: Expr, values: Mapping[str, Term], kind: TermType) -> Term:
+def term(store: Terms, expr: Expr, values: Mapping[str, Term], kind: TermType) -> Term:
+    """Return the value of an expression; a name without a value is one that all share."""
     match expr:
         case Ref(name):
-            return values[name]
+            return values.get(name) or store.scalar(name, kind)
         case Literal(value):
-            return constant(store, value, kind)
+            return constant(store, float(value), kind)
         case Operation(("ipow" | "pow") as name, (base, exponent)):
-            operands = (_term(store, o, values, kind) for o in (base, exponent))
-            return power(store, name, *operands)
+            return power(store, name, *(term(store, o, values, kind) for o in (base, exponent)))
         case Operation(name, operands):
-            return expand.operation(store, name, *(_term(store, o, values, kind) for o in operands))
+            parts = (term(store, o, values, kind) for o in operands)
+            return expand.operation(store, name, *parts)

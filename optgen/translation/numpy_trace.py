@@ -72,7 +72,7 @@ class Tracer:
             case bool() | np.bool_():
                 return expand.truth(self.store, bool(value))
             case float() | int() | np.floating() | np.integer():
-                return constant(self.store, Fraction(float(value)), kind)
+                return constant(self.store, float(value), kind)
         raise Unsupported(f"a {type(value).__name__} beside traced values")
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from optgen.backends.abi import Launch, abi
 from optgen.crosscheck.ptx import Module
 from optgen.ir import Elementwise, Kernel
+from optgen.translation.kernel_terms import stage_terms
 from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
 from optgen.translation.ptx_signature import signature
 from optgen.translation.ptx_sums import QUICK, Size, compare_sums, instances
-from optgen.translation.ptx_values import stage_terms
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
 import struct
-from fractions import Fraction
-
-import numpy as np
 
 from optgen.crosscheck.ptx.module import (
     Floating,
@@ -31,7 +27,7 @@ from optgen.translation.ptx_state import (
     as_condition,
     refuse,
 )
-from optgen.translation.terms import Term, Terms, TermType
+from optgen.translation.terms import Term, TermType
 
 FLOATS: dict[str, TermType] = {
     "f16": "float16",
@@ -68,23 +64,7 @@ def constant(context: Context, bits: int, kind: TermType) -> Term:
     else:
         form = _FORMATS[kind]
         number = struct.unpack(f"<{form}", bits.to_bytes(struct.calcsize(form), "little"))[0]
-    return _exactly(context.store, number, kind)
-
-
-def rounded(store: Terms, number: float, kind: TermType) -> Term:
-    """Return a float64 number, rounded once, as a constant of a type."""
-    with np.errstate(over="ignore"):
-        return _exactly(store, float(np.dtype(kind).type(number)), kind)
-
-
-def _exactly(store: Terms, number: float, kind: TermType) -> Term:
-    if math.isnan(number):
-        return store.constant("nan", kind)
-    if math.isinf(number):
-        return store.constant("inf" if number > 0 else "-inf", kind)
-    if number == 0 and math.copysign(1, number) < 0:
-        return store.constant("-0", kind)
-    return store.constant(Fraction(number), kind)
+    return context.store.number(number, kind)
 
 
 def read(context: Context, state: State, instruction: Instruction, operand: Operand) -> Value:

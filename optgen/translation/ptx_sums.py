@@ -15,10 +15,10 @@ from optgen.backends.abi import BLOCK, Launch, abi, chunks, stage_buffers
 from optgen.crosscheck.ptx import Module
 from optgen.ir import CHUNK, LANES, Elementwise, Kernel, Scalars
 from optgen.translation import expand
+from optgen.translation.kernel_terms import run, term
 from optgen.translation.ptx_block import Words, run_blocks
 from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import find_entry
-from optgen.translation.ptx_values import run, term
 from optgen.translation.terms import Term, Terms, TermType
 
 
@@ -151,10 +151,10 @@ def _wanted_pass(
     terms: list[list[Term]] = [[] for _ in stage.reductions]
     for index in range(n):
         local = {name: values.at(name, index) for name in stage.loads} | shared
-        run(kernel, stage.body, local, values.store)
+        run(values.store, stage.body, local, kernel.arithmetic.value)
         wanted |= {(name, index): local[name] for name in stage.stores}
         for found, reduction in zip(terms, stage.reductions, strict=True):
-            found.append(term(kernel, reduction.value, local, values.store))
+            found.append(term(values.store, reduction.value, local, kernel.arithmetic.value))
     for found, reduction in zip(terms, stage.reductions, strict=True):
         place = kernel.reductions.index(reduction)
         for chunk in range(chunks(n)):
@@ -211,7 +211,7 @@ def _finish(kernel: Kernel, index: int, launch: Launch, module: Module | str, n:
             width *= 2
         sums = [values.at("partials", place * count + i) for i in range(count)]
         local[reduction.target] = _halved(values.store, sums + [zero] * (width - count))
-    run(kernel, stage.body, local, values.store)
+    run(values.store, stage.body, local, kernel.arithmetic.value)
     wanted = {("scalars", kernel.tensor_scalars.index(n)): local[n] for n in stage.exports}
     return _compare(wanted, words)
 

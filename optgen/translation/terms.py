@@ -9,6 +9,7 @@ operands of an addition or a multiplication have no order. (NaNs count as one va
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal as OneOf
@@ -91,3 +92,13 @@ class Terms:
     def constant(self, value: Fraction | str, type_: TermType) -> Term:
         """Return a constant: exact, or one of the words of `Term.payload`."""
         return self.make("constant", type_, payload=value)
+
+    def number(self, value: float, type_: TermType) -> Term:
+        """Return the constant of a float that the type holds exactly, specials included."""
+        if math.isnan(value):
+            return self.constant("nan", type_)
+        if math.isinf(value):
+            return self.constant("inf" if value > 0 else "-inf", type_)
+        if value == 0 and math.copysign(1, value) < 0:
+            return self.constant("-0", type_)
+        return self.constant(Fraction(value), type_)
