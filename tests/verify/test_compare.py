@@ -62,6 +62,8 @@ def test_every_rule_differs_from_every_other(name: str) -> None:
         assert (found.verdict, found.reachable) == ("different", True), other
         witness = {key: Fraction(value) for key, value in (found.witness or {}).items()}
         assert differ_at(OWN[name], OWN[other], (), witness)
+        assert max(abs(v.numerator) + v.denominator for v in witness.values()) <= 4, witness
+        assert sum(v != 0 for v in witness.values()) <= 6, witness
 
 
 def test_witness_of_adamw_against_adam_l2(rules: Catalogue) -> None:

@@ -84,6 +84,28 @@ def test_what_needs_more_bits() -> None:
         value(("sign", nothing), 2)
 
 
+@pytest.mark.parametrize("exponent", [4096, -4096])
+def test_numbers_that_are_too_long_have_no_value(exponent: int) -> None:
+    with pytest.raises(NoValue, match="too long"):
+        value(("power", X, number(exponent)), Fraction(1, 2**100))
+    square = X
+    for _ in range(40):
+        square = ("power", square, number(2))
+    with pytest.raises(NoValue, match="too long"):
+        value(square, 3)
+
+
+def test_what_nothing_reads_need_have_no_value() -> None:
+    taken = ("choice", (X, ("compare", ">", X, number(0))), (("name", "root"), ("and",)))
+    rule = [("root", ("power", ("mul", number(-1), X), number("1/2"))), ("param", taken)]
+    start = {"param": (exact(0),), "x": (exact(2),)}
+    assert independent.run(rule, [start], 64) == [[("param", (exact(2),))]]
+    with pytest.raises(NoValue, match="the parameter has no value"):
+        independent.run([rule[0], ("param", ("name", "root"))], [start], 64)
+    two = independent.run(rule, [{**start, "x": (exact(-4),)}, {"x": (exact(2),)}], 64)
+    assert [name for name, _ in two[1]] == ["param"]
+
+
 def test_reductions_are_over_the_elements() -> None:
     env = {"param": (exact(3), exact(4))}
     assert evaluate(("norm", Y), env, 64) == (exact(5), exact(5))
