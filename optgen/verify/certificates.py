@@ -115,11 +115,16 @@ class Writer:
 
     def _roots(self, region: RegionClaims, real: frozenset[int]) -> list[tuple[int, Any]]:
         """Return the roots, besides those in `real`, that are real in a region, and why."""
-        found = []
+        found: list[tuple[int, Any]] = []
         for index, generator in enumerate(self.space.generators):
             if generator.degree and index not in real:
                 signs, hint = region.hints.of(generator.radicand)
-                if signs <= {0, 1}:
+                below = [
+                    i
+                    for i in self.space.occurring(generator.radicand)
+                    if self.space.generators[i].degree
+                ]
+                if signs <= {0, 1} and {*below} <= {*real, *(i for i, _ in found)}:
                     found.append((index, hint))
         return found
 

@@ -254,9 +254,17 @@ class RegionClaims:
     def _real(self, root: Poly, inside: Poly | None) -> list[Any]:
         """Say why the generators in a root are real where what stands under it is not negative."""
         found = []
-        for index in self.space.occurring(root):
+        indices: set[int] = set()
+        todo = [root]
+        while todo:  # the root of a root is real where the inner one is
+            new = {*self.space.occurring(todo.pop())} - indices - self.real
+            indices |= new
+            todo += [
+                self.space.generators[i].radicand for i in new if self.space.generators[i].degree
+            ]
+        for index in sorted(indices):
             generator = self.space.generators[index]
-            if not generator.degree or index in self.real:
+            if not generator.degree:
                 continue
             signs, hint = self.hints.of(generator.radicand)
             if inside is not None and not signs <= {0, 1}:
