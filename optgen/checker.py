@@ -181,7 +181,10 @@ class _Region:
     def learn(self, a: Poly, signs: Signs) -> None:
         """Take a sign as known: only for splits, and for what having a value implies."""
         a = self.reduce(a)
-        if not a:
+        if set(a) <= {0}:
+            value = a.get(0, 0)
+            if (value > 0) - (value < 0) not in signs:
+                raise _Empty
             return
         key, flip = _norm(a)
         self.facts[key] = frozenset(s * flip for s in signs) & self.facts.get(key, ANY)
@@ -316,6 +319,9 @@ class _Region:
         terms = {
             tuple(e[i] for i in used): Fraction(c) for e, c in zip(full, a.values(), strict=True)
         }
+        even = not any(e % 2 for m in terms for e in m) and all(self.domains[i] for i in used)
+        if 0 in a and even and len({c > 0 for c in a.values()}) == 1:
+            return frozenset((1 if a[0] > 0 else -1,))  # even powers of real numbers, and a number
         line, without = self._line(a), frozenset[int]()
         faces: list[list[set[int]]] = []
         for at, index in enumerate(used):
@@ -533,12 +539,15 @@ class _Proof:
             raise _No("it splits by a root that need not be real")
         left = set(region.sign(poly, tree["out"], self.polys))
         for signs, fixed, below in tree["parts"]:
-            part = region.child()
-            part.learn(poly, frozenset(signs) & ANY)
-            if fixed is not None and signs == [0]:
-                part.fix(poly, fixed)
-            self._region(part, below, depth + 1)
             left -= set(signs)
+            part = region.child()
+            try:
+                part.learn(poly, frozenset(signs) & ANY)
+                if fixed is not None and signs == [0]:
+                    part.fix(poly, fixed)
+            except _Empty:
+                continue
+            self._region(part, below, depth + 1)
         if left:
             raise _No("a region of the domain is left out")
 

@@ -44,6 +44,9 @@ def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
     terms: _Terms = {tuple(m[i] for i in used): int(c) for m, c in poly.items()}
     if _has_both_signs(terms, [domains[i] for i in used]):
         return ANY
+    anywhere = _from_coefficients(terms, range(width), [(frozenset(),)] * width)
+    if len(anywhere) == 1:
+        return anywhere
     # Each variable: the positions of its non-negative variables, and the points they may not reach.
     choices: list[Sequence[frozenset[int]]] = []
     signed: list[int] = []
@@ -56,8 +59,8 @@ def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
         terms, width, positive = _transform(terms, position, width, domain)
         choices.append(positive)
         if len(terms) > _LARGEST:
-            return ANY
-    return _from_coefficients(terms, signed, choices)
+            return anywhere
+    return anywhere & _from_coefficients(terms, signed, choices)
 
 
 def _from_coefficients(
