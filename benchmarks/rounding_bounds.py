@@ -28,6 +28,7 @@ import numpy as np
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
 from optgen.crosscheck import inputs
+from optgen.crosscheck.accuracy import ratios
 from optgen.crosscheck.first_order import first_order, reference_error
 from optgen.crosscheck.numpy_run import load_module
 from optgen.ir import DType
@@ -105,11 +106,7 @@ def campaign(name: str, dtype: DType, samples: int, seed: int) -> Ratios:
             module.step(param, grad, state, **hyperparameters)
             for output, found in exact.items():
                 got = param if output == "param" else state[output]
-                with np.errstate(all="ignore"):
-                    error = np.abs(got.astype(np.longdouble) - found.value)
-                    error = np.maximum(error - own * found.bound, 0)
-                    ratio = np.where(error == 0, 0, error / found.bound)
-                ratio = np.where(np.isnan(ratio), np.inf, ratio)[~found.in_doubt]
+                ratio = ratios(got, found, own)[~found.in_doubt]
                 count += size
                 doubts += int(found.in_doubt.sum())
                 above += int((ratio > 1).sum())

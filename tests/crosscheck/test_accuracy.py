@@ -9,7 +9,7 @@ import pytest
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.crosscheck.accuracy import ELEMENTS, STEPS, measure
+from optgen.crosscheck.accuracy import ELEMENTS, MANY, STEPS, measure
 from optgen.crosscheck.numpy_run import load_module
 from optgen.ir import DType
 from optgen.loader import load_catalogue
@@ -40,7 +40,9 @@ def test_right_kernels_lie_within_the_bound(name, dtype):
     found = measured(name, dtype)
     kernel = built(name, dtype)[1]
     states = sum(b.role == "state" for b in kernel.buffers)
-    assert found.total == STEPS * (ELEMENTS * (1 + states) + len(kernel.scalar_states))
+    few = STEPS * (ELEMENTS * (1 + states) + len(kernel.scalar_states))
+    # Where longdouble is no wider than the type, only the few are looked at.
+    assert found.total in (few, few + STEPS * MANY * (1 + states))
     assert 0 < found.worst <= 1
     assert found.lowering <= 1e-40
     assert found.in_doubt <= found.total / 4
