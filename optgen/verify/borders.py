@@ -67,7 +67,7 @@ def approach(
                 free.remove(name)
                 if rng.random() < 0.4:
                     near = moved + rng.choice((1, -1)) * Fraction(
-                        1, 2 ** rng.choice((1, 8, 33, 70))
+                        1, 2 ** rng.choice((1, 3, 5, 7, 9, 13, 33, 70))
                     )
                     here[name] = near if near in domains[name] else moved
                 break

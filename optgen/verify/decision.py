@@ -24,7 +24,7 @@ from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verd
 
 _BITS = (96, 384, 1536)
 _SAMPLES = 60
-_AIMED_SAMPLES = 150
+_AIMED_SAMPLES = 300
 _MORE_SAMPLES = 300
 
 
