@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
-from optgen.domains import REAL, STEP, Domain
+from optgen.domains import Domain
 from optgen.spec import OptimizerSpec
 from optgen.verify.comparison import Comparison
-from optgen.verify.deadline import Deadline
-from optgen.verify.given import Given, read_given
-from optgen.verify.proof import Equation
+from optgen.verify.given import read_given
 from optgen.verify.serialise import Tree
 from optgen.verify.sides import Side, Step, rename
 from optgen.verify.smt import LIMIT, Answer, Opinion, ask, ask_at
+from optgen.verify.statement import Equation
 
 Start = Mapping[str, Tree]
 
@@ -24,9 +23,8 @@ def second_opinion(
 ) -> tuple[Opinion, str]:
     """Return what z3 says to a comparison, and in words why.
 
-    To "equal" it agrees if it finds no state and gradient at which a step of the matched
-    states gives different values; to "different" if it finds the values at the witness
-    to be different.
+    To "equal" it agrees if it proves every statement of the certificate itself; to
+    "different" if it finds the values at the witness to be different.
 
     Args:
         left: The rule on the left.
@@ -36,62 +34,69 @@ def second_opinion(
     """
     if found.verdict == "unknown":
         return "abstains", "there is no verdict"
+    if found.certificate is not None:
+        return _of_statements([proof["statement"] for proof in found.certificate.proofs], limit)
     given = read_given(left, right, found.given)
     sides = tuple(
         Side.of(label, spec, given.values[label])
         for label, spec in (("left", left), ("right", right))
     )
-    if found.verdict == "equal":
-        return _of_equal(sides, given, found.matching or {}, limit)
     answer = _at_witness(sides, found, limit)
     if answer.word == "equal":
         return "disagrees", "z3 holds the two sides equal at the witness"
     return ("agrees", "") if answer.word == "different" else ("abstains", answer.reason)
 
 
-def _of_equal(
-    sides: Sequence[Side], given: Given, matching: Mapping[str, str], limit: float
-) -> tuple[Opinion, str]:
-    equations, definitions = _one_step(sides, matching, {})
-    known = {**given.domains, "step": STEP, **_domains(sides, given, matching, limit)}
-    answer = ask(equations, known, definitions, limit / 2)
-    if answer.word == "equal":
-        return "agrees", ""
-    # The first step is from the initial states only: no other state is free there.
-    initial = {b.name: Fraction(b.initial) for b in sides[0].spec.state}
-    start: dict[str, Tree] = {a: ("number", initial[a]) for a in matching}
-    first, after_first = _one_step(sides, matching, {**start, "step": ("number", Fraction(1))})
-    begins = ask(first, given.domains, after_first, limit / 4)
-    if begins.word == "different":
-        return "disagrees", f"z3 holds the first step different at {_words(begins)}"
-    later = {**known, "step": replace(STEP, low=Fraction(2))}
-    goes_on = ask(equations, later, definitions, limit / 4)
-    if goes_on.word == begins.word == "equal":
-        return "agrees", ""
-    if goes_on.word == "different" and _all_states_are_met(sides, matching):
-        return "disagrees", f"z3 holds a step different at {_words(goes_on)}"
-    return "abstains", goes_on.reason or begins.reason or answer.reason
+def _of_statements(statements: Sequence[Mapping[str, Any]], limit: float) -> tuple[Opinion, str]:
+    """Return what z3 says to the statements of a certificate, taken as it is written."""
+    if not statements:
+        return "abstains", "nothing is stated"
+    reason = ""
+    for statement in statements:
+        answer = ask(*_question(statement), limit / len(statements))
+        if answer.word == "different":
+            where = ", ".join(f"{name}={value}" for name, value in answer.point)
+            return "disagrees", f"z3 holds what is certified different at {where}"
+        reason = reason or answer.reason
+    return ("abstains", reason) if reason else ("agrees", "")
 
 
-def _all_states_are_met(sides: Sequence[Side], matching: Mapping[str, str]) -> bool:
-    """Whether no state is left that a run may never reach: there is none."""
-    return not matching
+def _question(
+    statement: Mapping[str, Any],
+) -> tuple[list[Equation], dict[str, Domain], dict[str, Tree]]:
+    """Return the equations of a statement, the domains in it, and what its rows stand for."""
+    domains = {
+        name: Domain(_end(low), _end(high), low_open, high_open, whole)
+        for name, low, low_open, high, high_open, whole in statement["variables"]
+    }
+    definitions: dict[str, Tree] = {}
+    rows: list[Tree] = []
+    for row in statement["nodes"]:
+        tree = _tree(row, rows)
+        if row[0] in ("number", "name", "compare", "and", "or", "not"):
+            rows.append(tree)
+            continue
+        definitions[f"%{len(rows)}"] = tree
+        rows.append(("name", f"%{len(rows)}"))
+    equations = [Equation(label, rows[a], rows[b]) for label, a, b in statement["equations"]]
+    return equations, domains, definitions
 
 
-def _words(answer: Answer) -> str:
-    return ", ".join(f"{name}={value}" for name, value in answer.point)
+def _tree(row: Sequence[Any], rows: Sequence[Tree]) -> Tree:
+    match row:
+        case ["number", text]:
+            return ("number", Fraction(text))
+        case ["name", name]:
+            return ("name", name)
+        case ["choice", *pairs]:
+            return ("choice", *((rows[value], rows[condition]) for value, condition in pairs))
+        case ["compare", operator, *parts]:
+            return ("compare", operator, *(rows[part] for part in parts))
+    return (row[0], *(rows[part] for part in row[1:]))
 
 
-def _domains(
-    sides: Sequence[Side], given: Given, matching: Mapping[str, str], limit: float
-) -> dict[str, Domain]:
-    """Return the domains of matched states that both rules keep."""
-    kept = [side.kept_domains(given.domains, Deadline.after(limit))[0] for side in sides]
-    found = {}
-    for a, b in matching.items():
-        same = kept[0].get(a, REAL) == kept[1].get(b, REAL)
-        found[_variable(sides, a)] = kept[0].get(a, REAL) if same else REAL
-    return found
+def _end(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
 
 
 def _variable(sides: Sequence[Side], state: str) -> str:
@@ -100,13 +105,12 @@ def _variable(sides: Sequence[Side], state: str) -> str:
 
 
 def _one_step(
-    sides: Sequence[Side], matching: Mapping[str, str], known: Start
+    sides: Sequence[Side], matching: Mapping[str, str]
 ) -> tuple[list[Equation], dict[str, Tree]]:
-    """Return what should be equal behind a step, of which `known` may fix what it starts from."""
-    names: dict[str, Tree] = {a: known.get(a, ("name", _variable(sides, a))) for a in matching}
-    more = {"step": known["step"]} if "step" in known else {}
-    left = sides[0].step({**names, **more})
-    right = sides[1].step({**{b: names[a] for a, b in matching.items()}, **more})
+    """Return what should be equal behind a step."""
+    names: dict[str, Tree] = {a: ("name", _variable(sides, a)) for a in matching}
+    left = sides[0].step(names)
+    right = sides[1].step({b: names[a] for a, b in matching.items()})
     equations = [Equation("param", left.value("param"), right.value("param"))]
     equations += [Equation(a, left.value(a), right.value(b)) for a, b in matching.items()]
     if left.query != right.query:
@@ -120,11 +124,12 @@ def _at_witness(sides: Sequence[Side], found: Comparison, limit: float) -> Answe
     if any(name.startswith("param[") for name in point):
         return Answer("unknown", "the witness has several elements")
     if not found.reachable:
-        equations, definitions = _one_step(sides, found.matching or {}, {})
+        equations, definitions = _one_step(sides, found.matching or {})
         return _any_differs(equations, point, definitions, limit)
     steps = 0
     while f"grad_{steps + 1}" in point:
         steps += 1
+    changing = [name.removesuffix("_1") for name in point if name.endswith("_1")]
     definitions = {}
     runs = []
     for side in sides:
@@ -132,7 +137,7 @@ def _at_witness(sides: Sequence[Side], found: Comparison, limit: float) -> Answe
         state["param"] = ("name", "param")
         queries: list[Tree] = []
         for k in range(1, steps + 1):
-            step = _numbered(side, state, k, definitions)
+            step = _numbered(side, {**state, **_at_step(changing, k)}, k, definitions)
             queries.append(step.query)
             state = {name: step.value(name) for name in state}
         runs.append((state["param"], queries))
@@ -144,12 +149,13 @@ def _at_witness(sides: Sequence[Side], found: Comparison, limit: float) -> Answe
     return _any_differs(equations, point, definitions, limit)
 
 
+def _at_step(names: Sequence[str], k: int) -> dict[str, Tree]:
+    return {name: ("name", f"{name}_{k}") for name in names}
+
+
 def _numbered(side: Side, state: Start, k: int, definitions: dict[str, Tree]) -> Step:
     """Return step `k` from a state; its definitions go to `definitions`, under names of its own."""
-    inputs = [str(s.name) for s in side.spec.inputs]
-    start: dict[str, Tree] = {**state, "step": ("number", Fraction(k))}
-    start |= {name: ("name", f"{name}_{k}") for name in ("grad", *inputs)}
-    step = side.step(start)
+    step = side.step({**state, "step": ("number", Fraction(k))})
     new: dict[str, Tree] = {name: ("name", f"{k}.{name}") for name in step.definitions}
     for name, tree in step.definitions.items():
         definitions[f"{k}.{name}"] = rename(tree, new)
