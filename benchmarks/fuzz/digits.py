@@ -44,7 +44,7 @@ def evaluate(tree: Tree, point: Mapping[str, Fraction]) -> Number:
             best = evaluate(tree[1], point)
             for part in tree[2:]:
                 value = evaluate(part, point)
-                if (as_real(value) > as_real(best)) == (tree[0] == "max"):
+                if _above(value, best) == (tree[0] == "max"):
                     best = value
             return best
         case "abs" | "norm":
@@ -60,6 +60,12 @@ def evaluate(tree: Tree, point: Mapping[str, Fraction]) -> Number:
                 if _holds(condition, point):
                     return evaluate(value, point)
     raise NoValue
+
+
+def _above(a: Number, b: Number) -> bool:
+    if isinstance(a, Fraction) and isinstance(b, Fraction):
+        return a > b
+    return bool(as_real(a) > as_real(b))
 
 
 def _settled(function, values: list[Number]) -> Number:  # type: ignore[no-untyped-def]

@@ -123,6 +123,7 @@ def test_sampling_sees_what_sixty_digits_show() -> None:
     point = {"x": Fraction(2), "v": Fraction(2)}
     tiny = trees.add(x, trees.number(mutating.TINY))
     assert digits.differ(x, tiny, point) is True  # fractions are exact
+    assert digits.differ(("max", x, tiny), x, point) is True
     rough = trees.add(root(v), trees.number(mutating.TINY))
     assert digits.differ(root(v), rough, point, most=1) is False
     assert digits.differ(root(v), rough, point, most=2) is True
