@@ -40,7 +40,8 @@ def test_right_kernels_lie_within_the_bound(name, dtype):
     found = measured(name, dtype)
     kernel = built(name, dtype)[1]
     states = sum(b.role == "state" for b in kernel.buffers)
-    few = STEPS * (ELEMENTS * (1 + states) + len(kernel.scalar_states))
+    few = STEPS * ELEMENTS * (1 + states) + 6 * (1 + states)
+    few += (STEPS + 3) * len(kernel.scalar_states)
     # Where longdouble is no wider than the type, only the few are looked at.
     assert found.total in (few, few + STEPS * MANY * (1 + states))
     assert 0 < found.worst <= 1
@@ -76,3 +77,11 @@ def test_a_value_that_is_no_number_is_infinitely_far(value):
     found = measured("sgd", DType.FLOAT64, (spoil, f"    param[2:3] = float('{value}')\n{spoil}"))
     assert found.worst == np.inf
     assert found.where.startswith("param[2]")
+
+
+@pytest.mark.parametrize(
+    "dropped", [" and (update_norm > kind(0.0))", "(param_norm > kind(0.0)) and "]
+)
+def test_nothing_over_nothing_is_noticed(dropped):
+    """LAMB's trust ratio is 1 where a norm is 0; a kernel that forgets one of the two is wrong."""
+    assert not measured("lamb", DType.FLOAT32, (dropped, "")).worst <= 1
