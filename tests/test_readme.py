@@ -69,15 +69,22 @@ assert (param < 1).all() and state["step"] == 1
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_the_comparison_is_what_optgen_prints():
-    (block,) = blocks("console")
-    command, _, printed = block.partition("\n")
+@pytest.mark.parametrize("block", blocks("console"))
+def test_what_commands_print_is_what_readme_shows(block: str):
+    command, _, expected = block.partition("\n")
     words = command.removeprefix("$ optgen ").split()
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0
-    assert [line.rstrip() for line in result.output.strip().splitlines()] == [
-        line.rstrip() for line in printed.strip().splitlines()
-    ]
+    assert result.output == expected
+
+
+def test_the_certificate_commands_run(tmp_path: Path):
+    (block,) = (block for block in blocks("sh") if "optgen check" in block)
+    for command in block.splitlines():
+        words = command.replace("proof.json", str(tmp_path / "proof.json")).split()[1:]
+        assert CliRunner().invoke(main, words).exit_code == 0
+    script = [sys.executable, str(ROOT / "optgen/checker.py"), str(tmp_path / "proof.json")]
+    assert subprocess.run(script, check=False, cwd=tmp_path).returncode == 0
 
 
 def test_the_table_is_what_a_build_prints_but_for_the_times(tmp_path: Path):
