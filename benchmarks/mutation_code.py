@@ -75,8 +75,9 @@ EXPLAINED = {
     "templates/numpy/checks.py.jinja: twice return spans": "cannot be reached",
     "templates/numpy/checks.py.jinja: twice _check_array(name + where, array, param)": "the same "
     "check again",
-    "templates/numpy/module.py.jinja: twice _HYPERPARAMETERS = {{ hyperparameters_literal }}": "the "
-    "same value again",
+    "templates/numpy/module.py.jinja: twice _HYPERPARAMETERS = {{ hyperparameters_literal }}": (
+        "the same value again"
+    ),
 }
 """Mutants that nothing notices and that change nothing a user could see, with the reason."""
 
