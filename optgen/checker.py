@@ -218,6 +218,9 @@ class _Region:
         if whole and low is not None:
             low = Fraction(low // 1 + 1 if low_open else -(-low // 1))
             low_open = False
+        width = None if low is None or high is None else high - low
+        if width is not None and (width < 0 or (width == 0 and (low_open or high_open))):
+            raise _Empty
         self.domains[index] = low, low_open, high, high_open, whole
 
     def fix(self, a: Poly, index: int) -> None:
@@ -250,7 +253,7 @@ class _Region:
         found = self._plain(a)
         if not found:
             raise _Empty
-        if hint is None or len(found) == 1:
+        if hint is None:
             return found
         match hint:
             case ["product", int(factor), list(parts)]:
@@ -319,35 +322,38 @@ class _Region:
         terms = {
             tuple(e[i] for i in used): Fraction(c) for e, c in zip(full, a.values(), strict=True)
         }
-        even = not any(e % 2 for m in terms for e in m) and all(self.domains[i] for i in used)
-        if 0 in a and even and len({c > 0 for c in a.values()}) == 1:
-            return frozenset((1 if a[0] > 0 else -1,))  # even powers of real numbers, and a number
-        line, without = self._line(a), frozenset[int]()
+        within, plain = ANY, not any(e % 2 for m in terms for e in m)
+        if plain and len({c > 0 for c in a.values()}) == 1 and all(self.domains[i] for i in used):
+            within = frozenset((1 if min(a.values()) > 0 else -1,))  # even powers of real numbers
+            if 0 in a:
+                return within
+            within |= {0}
+        line = self._line(a)
         faces: list[list[set[int]]] = []
         for at, index in enumerate(used):
             domain = self.domains[index]
             if domain is None:
-                return ANY
+                return within
             if not terms:
                 return frozenset((0,))
             low, _, high, _, whole = domain
             if whole and line is not None and line[1].denominator != 1:
-                without = frozenset((0,))
+                within -= {0}
             if low is None and high is None:
                 if any(m[at] % 2 for m in terms):
-                    return ANY - without
+                    return within
                 faces.append([set()])
                 continue
             terms, ends = _over_positive(terms, at, domain)
             faces.append(ends)
             self.algebra.work += 20 * len(terms)
             if len(terms) > 4000 or self.algebra.work > _WORK:
-                return ANY
+                return within
         kinds = {c > 0 for c in terms.values()}
         if not kinds:
             return frozenset((0,))
         if len(kinds) > 1:
-            return ANY - without
+            return within
         sign = 1 if kinds.pop() else -1
         supports = {frozenset(p for p, e in enumerate(m) if e) for m in terms}
         count = 1
@@ -356,7 +362,7 @@ class _Region:
         strict = count <= 64 and all(
             any(s <= set().union(*face) for s in supports) for face in product(*faces)
         )
-        return (frozenset((sign,)) if strict else frozenset((0, sign))) - without
+        return within & (frozenset((sign,)) if strict else frozenset((0, sign)))
 
 
 def _over_positive(
@@ -537,7 +543,7 @@ class _Proof:
         poly = self.polys[tree["split"]]
         if any(region.domains[i] is None for i in self.algebra.used(region.reduce(poly))):
             raise _No("it splits by a root that need not be real")
-        left = set(region.sign(poly, tree["out"], self.polys))
+        left = set(region.sign(poly, tree["out"], self.polys) & region.on_box(region.reduce(poly)))
         for signs, fixed, below in tree["parts"]:
             left -= set(signs)
             part = region.child()
@@ -799,7 +805,7 @@ class _Proof:
         n, d = value
         if claim is None or claim[0] != "root":
             return None
-        _, over, under, divides, above, below, real = claim
+        _, over, under, divides, above, below, real, units = claim
         w, v = region.reduce(self.polys[over]), region.reduce(self.polys[under])
         if not region.same(region.mul(region.power(w, q), d), region.mul(region.power(v, q), n)):
             raise _No("a power of its root is not what stands under the root")
@@ -811,6 +817,11 @@ class _Proof:
             raise _No("the denominator of its root may be 0")
         inside = region.child()
         with suppress(_Empty):
+            for part, rest in units:  # what divides V is not 0 either
+                if not region.same(region.mul(self.polys[part], self.polys[rest]), v):
+                    raise _No("it takes for a divisor what is none")
+                if all(inside.domains[i] is not None for i in self.algebra.used(self.polys[part])):
+                    inside.learn(self.polys[part], frozenset((-1, 1)))
             self._not_negative(inside, (w, v), of, (above, below, real))
         return w, v
 

@@ -41,12 +41,13 @@ def evaluate(tree: Tree, point: Mapping[str, Fraction]) -> Number:
                 return Fraction(0)
             return _settled(_product, values)
         case "max" | "min":
-            best = evaluate(tree[1], point)
-            for part in tree[2:]:
-                value = evaluate(part, point)
+            values = [evaluate(part, point) for part in tree[1:]]
+            best = values[0]
+            for value in values[1:]:
                 if _above(value, best) == (tree[0] == "max"):
                     best = value
-            return best
+            # Rounding may have chosen: then not even an exact value counts as exact.
+            return best if all(isinstance(v, Fraction) for v in values) else as_real(best)
         case "abs" | "norm":
             return abs(evaluate(tree[1], point))
         case "mean":

@@ -51,6 +51,8 @@ def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
     choices: list[Sequence[frozenset[int]]] = []
     signed: list[int] = []
     for position, index in enumerate(used):
+        if not terms:  # where a variable has one value only
+            return frozenset((0,))
         domain = domains[index]
         if domain.low is None and domain.high is None:
             signed.append(position)

@@ -10,7 +10,7 @@ from optgen.verify.boxes import Signs
 from optgen.verify.certificate_book import Book
 from optgen.verify.convert import Converter
 from optgen.verify.factors import Factorer
-from optgen.verify.field import Poly
+from optgen.verify.field import Poly, divided
 from optgen.verify.region_claims import REDUCTIONS, RegionClaims
 from optgen.verify.regions import Region
 from optgen.verify.statement import Table
@@ -25,12 +25,15 @@ class Branch:
         converter: What was converted in it.
         factor: The polynomial by whose sign it is split; None if it is settled.
         parts: The signs of each part that is not empty.
+        summands: Why there is no part at all, if no point is in the region: what the factor is
+            the sum of, each a number times some polynomials.
     """
 
     region: Region
     converter: Converter | None = None
     factor: Poly = None
     parts: list[tuple[Signs, Branch]] = field(default_factory=list)
+    summands: tuple[tuple[int, tuple[Poly, ...]], ...] = ()
 
 
 class Writer:
@@ -142,6 +145,7 @@ class Writer:
                 fixed = self.book.places(fresh[0]) if fresh else None
                 parts.append([sorted(signs), fixed, self._tree(below, real)])
             hint = region.hints.of(branch.factor)[1]
+            hint = region.hints.sum(branch.summands) if branch.summands else hint
             return {**own, "split": self.book.number(branch.factor), "out": hint, "parts": parts}
         zero: dict[str, Any] = {}
         for i, (_, left, right) in enumerate(self.statement["equations"]):
@@ -158,9 +162,8 @@ class Writer:
     def _vanishing(self, region: RegionClaims, rest: Poly) -> list[Any]:
         for factor, signs in region.region.signs.items():
             if signs == {0}:
-                quotients, left = rest.div([factor])
-                if quotients and not region.settle(left):
-                    times = quotients[0]
+                times, left = divided(rest, factor)
+                if not region.settle(left):
                     return [[[self.book.number(factor), self.book.number(times)]], None]
         return [[], region.hints.of(rest)[1]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import islice
 from types import MappingProxyType
 
 import sympy
@@ -12,8 +13,10 @@ import sympy
 from optgen.domains import REAL, STEP, Domain
 from optgen.verify import evaluate as independent
 from optgen.verify.borders import approach, borders_of
+from optgen.verify.convert import Converter
 from optgen.verify.deadline import Deadline, OutOfTime, within
 from optgen.verify.enclose import Blurred, Interpreter, Numbers, TooLarge, Undefined, Vector
+from optgen.verify.inside import points_inside
 from optgen.verify.minimise import minimise
 from optgen.verify.proof import Equation, Failure, prove_equal
 from optgen.verify.sampling import sample
@@ -26,6 +29,7 @@ _BITS = (96, 384, 1536)
 _SAMPLES = 60
 _AIMED_SAMPLES = 300
 _MORE_SAMPLES = 300
+_INSIDE_SAMPLES = 300
 
 
 def decide(
@@ -129,7 +133,8 @@ def _decide(
     if not isinstance(proof, Failure):
         return Proved(proof, search.undefined)
     try:
-        found = search.run(_AIMED_SAMPLES, aimed=True) or search.run(_MORE_SAMPLES)
+        found = search.inside(proof.place) if proof.place else None
+        found = found or search.run(_AIMED_SAMPLES, aimed=True) or search.run(_MORE_SAMPLES)
     except OutOfTime:
         found = None
     return found or Undecided(proof.reason)
@@ -174,17 +179,38 @@ class _Search:
             point = sample(self._domains, self._rng, attempt, self._extra)
             if aimed:
                 point = approach(point, borders, self._domains, self._rng, self._roughly)
-            for bits in _BITS:
-                try:
-                    found = self._differ(point, bits)
-                except TooLarge:
-                    break
-                except Blurred:
-                    continue
-                confirmed = self._smallest(point, bits) if found else None
-                if confirmed is not None:
-                    return confirmed
-                break
+            found = self._tried(point)
+            if found is not None:
+                return found
+        return None
+
+    def inside(self, place: Converter) -> Refuted | None:
+        """Try points of a region in which no proof was found."""
+        points = islice(points_inside(place, self._rng), _INSIDE_SAMPLES)
+        deadline = self._deadline.sooner(0.5 * self._deadline.remaining)
+        for attempt, aimed in enumerate(points):
+            if deadline.passed:
+                return None
+            self._deadline.check()
+            point = sample(self._domains, self._rng, attempt, self._extra)
+            inside = {name: aimed[name] for name in point if name in aimed}
+            found = self._tried({**point, **inside})
+            if found is not None:
+                return found
+        return None
+
+    def _tried(self, point: Mapping[str, Fraction]) -> Refuted | None:
+        for bits in _BITS:
+            try:
+                found = self._differ(point, bits)
+            except TooLarge:
+                return None
+            except Blurred:
+                continue
+            confirmed = self._smallest(point, bits) if found else None
+            if confirmed is not None or not found:
+                return confirmed
+            return None
         return None
 
     def _smallest(self, point: Mapping[str, Fraction], bits: int) -> Refuted | None:

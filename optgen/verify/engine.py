@@ -40,7 +40,8 @@ class Engine(ABC):
         """
         if len(a) + len(b) > _LARGEST_FRACTION:
             raise Unsupported(f"a fraction with {len(a) + len(b)} terms")
-        g, p, q = self._cofactors(a, b)
+        # Copies: sympy's division keeps the hash of results that it goes on changing.
+        g, p, q = (poly.copy() for poly in self._cofactors(a, b))
         return (g, p, q) if g.LC > 0 else (-g, -p, -q)
 
     def factors(self, poly: Poly) -> list[tuple[Poly, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from optgen.verify.field import Field, Poly
+from optgen.verify.field import Field, Poly, divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Factorer:
                 if not low:
                     share = low
                 else:
-                    (share,), rest = low.div([radicand])
+                    share, rest = divided(low, radicand)
                     if rest:
                         break
                 root = space.ring.gens[index]
@@ -75,7 +75,7 @@ class Factorer:
             lowest = min(monomial[index] for monomial in poly) if degrees[index] > 0 else 0
             if lowest:
                 yield from (generator,) * lowest
-                poly = poly.exquo(generator**lowest)
+                poly = poly.exquo(generator**lowest).copy()
         if poly.is_ground:
             return
         degrees = poly.degrees()
@@ -88,6 +88,6 @@ class Factorer:
         high = self.space.coefficient(poly, linear)
         low = poly - high * self.space.ring.gens[linear]
         common, _, _ = self.space.engine.cofactors(high, low)
-        rest = poly.exquo(common)
+        rest = poly.exquo(common).copy()
         yield rest if rest.LC > 0 else -rest
         yield from self._split(common)

@@ -292,6 +292,16 @@ class Field:
         return numer if value.denom == 1 else f"({numer})/({self.text(value.denom)})"
 
 
+def divided(poly: Poly, by: Poly) -> tuple[Poly, Poly]:
+    """Return quotient and remainder; `by` is not 0.
+
+    Copies, because sympy's division changes its results after it has kept their hash: the
+    originals would not be found in any set or dictionary.
+    """
+    (quotient,), rest = poly.div([by])
+    return quotient.copy(), rest.copy()
+
+
 def _length(poly: Poly) -> int:
     """Return the bits of the longest coefficient."""
     return max(int(c).bit_length() for c in poly.values())

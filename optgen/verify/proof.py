@@ -11,11 +11,13 @@ from optgen.domains import REAL, Domain
 from optgen.verify.certificates import Branch, Writer
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
+from optgen.verify.emptiness import Contradiction, contradiction, plain_contradiction
 from optgen.verify.factors import Factorer
 from optgen.verify.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
 from optgen.verify.powers import NegativeExponent
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree, names
+from optgen.verify.settling import carried
 from optgen.verify.statement import Equation as Equation
 from optgen.verify.statement import state
 from optgen.verify.structure import signs_as_written
@@ -31,9 +33,11 @@ class Failure:
 
     Attributes:
         reason: Why, in one sentence.
+        place: What was converted in the region that stopped the proof, if one did.
     """
 
     reason: str
+    place: Converter | None = None
 
 
 class _NoProof(Exception):
@@ -177,6 +181,13 @@ def _in_every_region(
         if count > _MOST_REGIONS:
             return Failure(f"more than {_MOST_REGIONS} regions")
         converter = branch.converter = Converter(program, factorer, region)
+        more = plain_contradiction(converter) or carried(converter)
+        if isinstance(more, Contradiction):
+            branch.factor = more.poly
+            continue
+        if more is not region:
+            region = branch.region = more
+            converter = branch.converter = Converter(program, factorer, region)
         try:
             values = goal(converter)
         except NeedSplit as split:
@@ -186,8 +197,12 @@ def _in_every_region(
             todo += [below for _, below in reversed(branch.parts)]
             continue
         except _NoProof as error:
+            empty = contradiction(converter)
+            if empty is not None:
+                branch.factor, branch.summands = empty.poly, empty.summands
+                continue
             place = " and ".join(region.conditions(field))
-            return Failure(f"{error} where {place}" if place else str(error))
+            return Failure(f"{error} where {place}" if place else str(error), converter)
         texts = [(label, field.text(v.numer), field.text(v.denom)) for label, v in values]
         proofs.append(RegionProof(region.conditions(field), tuple(texts)))
     document = write(tree, Converter(program, factorer, Region())) if write else None

@@ -10,7 +10,7 @@ from typing import Any
 from optgen.verify.boxes import Signs
 from optgen.verify.certificate_book import Book
 from optgen.verify.convert import Converter
-from optgen.verify.field import Poly, Quotient, UndefinedEverywhere
+from optgen.verify.field import Poly, Quotient, UndefinedEverywhere, divided
 from optgen.verify.regions import NeedSplit
 from optgen.verify.sign_hints import SignHints
 from optgen.verify.verdicts import Unsupported
@@ -109,6 +109,8 @@ class RegionClaims:
         if tag in ("and", "or") and any(a is (tag == "or") for a in args):
             return tag == "or"
         if any(a is _NONE for a in args):
+            if tag == "compare":  # the checker looks at comparisons only where there is a claim
+                self.claims[str(index)] = ["signs"]
             return _NONE
         if any(a is None for a in args):
             return None
@@ -240,16 +242,26 @@ class RegionClaims:
                     divides = [other, times]
                     break
         above, below = self.hints.of(w)[1], self.hints.of(v)[1]
-        real = self._real(w, inside)
-        return (w, v), ["root", number(w), number(v), divides, above, below, real]
+        real, units = self._real(w, inside), self._units(v)
+        return (w, v), ["root", number(w), number(v), divides, above, below, real, units]
+
+    def _units(self, denominator: Poly) -> list[Any]:
+        """Return what divides a denominator, so is not 0, though its sign might be 0."""
+        found = []
+        if not denominator.is_ground:
+            for base, _ in self.book.factorer.factor(denominator).powers:
+                rest, left = divided(denominator, base)
+                if not left and 0 in self.hints.of(base)[0]:
+                    found.append([self.book.number(base), self.book.number(rest)])
+        return found
 
     def _by_power(self, whole: Poly, part: Poly, q: int) -> int | None:
         """Return what times a polynomial with roots is `whole`, if a power of it divides that."""
         before = self.settle(self.space.raised(part, q - 1))
-        quotients, left = whole.div([self.settle(self.space.product(before, part))])
-        if left or not quotients:
+        quotient, left = divided(whole, self.settle(self.space.product(before, part)))
+        if left:
             return None
-        return self.book.number(self.settle(self.space.product(before, quotients[0])))
+        return self.book.number(self.settle(self.space.product(before, quotient)))
 
     def _real(self, root: Poly, inside: Poly | None) -> list[Any]:
         """Say why the generators in a root are real where what stands under it is not negative."""
@@ -268,9 +280,8 @@ class RegionClaims:
                 continue
             signs, hint = self.hints.of(generator.radicand)
             if inside is not None and not signs <= {0, 1}:
-                quotients, left = inside.div([self.settle(generator.radicand)])
-                if quotients and not left:
-                    by = quotients[0]
+                by, left = divided(inside, self.settle(generator.radicand))
+                if not left:
                     hint = ["quotient", self.book.number(by), self.hints.of(by)[1], None]
             found.append([self.book.places(index), hint])
         return found
@@ -319,5 +330,5 @@ class RegionClaims:
         return over, under
 
     def _quotient(self, whole: Poly, part: Poly) -> int | None:
-        quotients, left = whole.div([part])
-        return None if left or not quotients else self.book.number(quotients[0])
+        quotient, left = divided(whole, part)
+        return None if left else self.book.number(quotient)

@@ -118,9 +118,11 @@ class Region:
             return self
         if len(used) == 1 and factor.degree(ring.gens[used[0]]) == 1:
             (index,) = used
-            value = self._root(of, factor, index)
-            if value not in self.domain(of, index):
+            value, domain = self._root(of, factor, index), self.domain(of, index)
+            if value not in domain:
                 return None
+            point = replace(domain, low=value, low_open=False, high=value, high_open=False)
+            self = self._with(index, point)
         for index in used:
             x = ring.gens[index]
             coefficient = factor.coeff(x)

@@ -10,7 +10,7 @@ from sympy import factorint
 
 from optgen.domains import NONNEGATIVE, POSITIVE
 from optgen.verify.field import Generator, Poly, Quotient, UndefinedEverywhere
-from optgen.verify.regions import Region
+from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.signs import SignReader
 from optgen.verify.verdicts import Unsupported
 
@@ -43,8 +43,10 @@ class Roots:
         single: list[tuple[Poly, int]] = []
         weak: list[tuple[Poly, int]] = []
         together: list[tuple[Poly, int]] = []
+        squares: list[tuple[Poly, int]] = []
         for base, exponent in (*above.powers, *((b, -e) for b, e in below.powers)):
             if degree == 2 and exponent % 2 == 0:
+                squares.append((base, exponent))
                 outside = space.multiply(outside, self._magnitude(base, exponent // 2))
                 continue
             signs = self.signs.of_factor(base) - ({0} if exponent < 0 else frozenset())
@@ -69,6 +71,10 @@ class Roots:
         outside = space.multiply(outside, factor)
         if constant < 0:
             if group_radicand == 1:
+                for base, exponent in squares:
+                    signs = self.signs.of_factor(base)
+                    if exponent > 0 and 0 in signs:  # there the root is 0
+                        raise NeedSplit(base, tuple(frozenset((s,)) for s in sorted(signs)))
                 raise UndefinedEverywhere("the root of a negative number")
             constant, group_radicand = -constant, -group_radicand
         whole_number, primes = _take_out(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,21 @@ class SignHints:
             (found & signs, hint) if hint is not None and found & signs != found else (found, None)
         )
 
+    def sum(self, summands: Sequence[tuple[int, tuple[Poly, ...]]]) -> Hint:
+        """Return how the sign of a sum is seen, each summand a number times polynomials."""
+        found: list[Any] = []
+        for count, bases in summands:
+            total, parts = self.reader.space.ring(count), []
+            for base in bases:
+                total = self.settle(total * base)
+                parts.append([self.number(base), 1, self.of(base)[1]])
+            found.append([self.number(total), ["product", count, parts] if bases else None])
+        return ["sum", found]
+
     def _plain(self, poly: Poly) -> Signs:
         _, primitive = poly.primitive()
         flip = 1 if primitive.LC > 0 else -1
-        primitive = flip * primitive
-        # sympy keeps the hash of a polynomial that it changes: look for what is equal.
-        known = (poly for poly in self.reader.region.signs if poly == primitive)
-        found = self.reader.of_factor(next(known, primitive))
+        found = self.reader.of_factor(flip * primitive)
         return frozenset(s * flip for s in found)
 
     def _factor(self, base: Poly) -> tuple[Signs, Hint]:
