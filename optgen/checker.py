@@ -261,6 +261,8 @@ class _Region:
                 for base, exponent, below in parts:
                     total = self.mul(total, self.power(polys[base], exponent))
                     own = self.sign(polys[base], below, polys)
+                    if exponent % 2 == 0 and not self.real(polys[base]):
+                        exponent = 1  # the square of what is not real may be negative
                     signs = frozenset(s * t for s in signs for t in _power_signs(own, exponent))
             case ["sum", list(parts)]:
                 total, signs = {}, frozenset((0,))
@@ -315,45 +317,60 @@ class _Region:
                         found &= _sum_signs(own, self._known(rest))
         return found
 
+    def real(self, a: Poly) -> bool:
+        """Whether a polynomial is known to be real: whether what stands in it is."""
+        return all(self.domains[i] is not None for i in self.algebra.used(self.reduce(a)))
+
+    def look(self) -> None:
+        """Look whether a fact is impossible where the variables have their domains."""
+        for key, signs in self.facts.items():
+            if not signs & self.on_box(dict(key)):
+                raise _Empty
+
     def on_box(self, a: Poly) -> Signs:
-        """Return the signs that the coefficients allow, variables written over y >= 0."""
+        """Return the signs that the coefficients allow."""
         used = self.algebra.used(a)
+        domains = [d for i in used if (d := self.domains[i]) is not None]
+        if len(domains) < len(used):
+            return ANY
         full = [self.algebra.exponents(m) for m in a]
         terms = {
             tuple(e[i] for i in used): Fraction(c) for e, c in zip(full, a.values(), strict=True)
         }
-        within, plain = ANY, not any(e % 2 for m in terms for e in m)
-        if plain and len({c > 0 for c in a.values()}) == 1 and all(self.domains[i] for i in used):
-            within = frozenset((1 if min(a.values()) > 0 else -1,))  # even powers of real numbers
-            if 0 in a:
-                return within
-            within |= {0}
+        found = self._by_coefficients(terms, domains, frozenset())
+        even = {at for at in range(len(used)) if not any(m[at] % 2 for m in terms)}
+        kept = frozenset(at for at in even if domains[at][0] != 0)
+        if len(found) > 1 and kept:
+            found &= self._by_coefficients(terms, domains, kept)
         line = self._line(a)
+        if line is not None and line[1].denominator != 1 and domains[0][4]:
+            found -= {0}
+        return found
+
+    def _by_coefficients(
+        self, terms: dict[tuple[int, ...], Fraction], domains: list[Domain], kept: frozenset[int]
+    ) -> Signs:
+        """Write variables over y >= 0; those `kept` have even powers only, and stay."""
         faces: list[list[set[int]]] = []
-        for at, index in enumerate(used):
-            domain = self.domains[index]
-            if domain is None:
-                return within
+        for at, domain in enumerate(domains):
             if not terms:
                 return frozenset((0,))
-            low, _, high, _, whole = domain
-            if whole and line is not None and line[1].denominator != 1:
-                within -= {0}
-            if low is None and high is None:
+            low, low_open, high, high_open, _ = domain
+            if at in kept or (low is None and high is None):
                 if any(m[at] % 2 for m in terms):
-                    return within
-                faces.append([set()])
+                    return ANY
+                above = low is not None and (low > 0 or (low == 0 and low_open))
+                below = high is not None and (high < 0 or (high == 0 and high_open))
+                faces.append([{at} if above or below else set()])
                 continue
             terms, ends = _over_positive(terms, at, domain)
             faces.append(ends)
             self.algebra.work += 20 * len(terms)
             if len(terms) > 4000 or self.algebra.work > _WORK:
-                return within
+                return ANY
         kinds = {c > 0 for c in terms.values()}
-        if not kinds:
-            return frozenset((0,))
-        if len(kinds) > 1:
-            return within
+        if len(kinds) != 1:
+            return ANY if kinds else frozenset((0,))
         sign = 1 if kinds.pop() else -1
         supports = {frozenset(p for p, e in enumerate(m) if e) for m in terms}
         count = 1
@@ -362,7 +379,7 @@ class _Region:
         strict = count <= 64 and all(
             any(s <= set().union(*face) for s in supports) for face in product(*faces)
         )
-        return within & (frozenset((sign,)) if strict else frozenset((0, sign)))
+        return frozenset((sign,)) if strict else frozenset((0, sign))
 
 
 def _over_positive(
@@ -407,6 +424,8 @@ def _power_signs(signs: Signs, exponent: int) -> Signs:
 
 
 def _sum_signs(a: Signs, b: Signs) -> Signs:
+    if a == {0} or b == {0}:
+        return b if a == {0} else a
     for s in (1, -1):
         if a | b <= {0, s}:
             return frozenset((0, s) if 0 in a and 0 in b else (s,))
@@ -497,7 +516,18 @@ class _Proof:
             raise Malformed(f"generator {index} is of an unknown kind")
 
     def _real(self, region: _Region, index: int, hint: Any) -> None:
-        """A root is real, and not negative, where its radicand is not negative."""
+        """A root is real, and not negative, where its radicand is not negative.
+
+        A power of what is positive is positive.
+        """
+        if index not in region.roots:
+            tag, over, under, *_ = self.generators[index]
+            above, below = hint or (None, None)
+            base = self._sign(region, (self.polys[over], self.polys[under]), (above, below))
+            if tag == "power" and base == {1}:
+                region._narrow(index, Fraction(0), base)
+                region.memo.clear()
+            return
         signs = region.sign(region.roots[index][1], hint, self.polys)
         if signs <= WEAK:
             region.domains[index] = Fraction(0), signs == {1}, None, True, False
@@ -541,9 +571,11 @@ class _Proof:
             self._leaf(region, tree)
             return
         poly = self.polys[tree["split"]]
-        if any(region.domains[i] is None for i in self.algebra.used(region.reduce(poly))):
+        if not region.real(poly):
             raise _No("it splits by a root that need not be real")
         left = set(region.sign(poly, tree["out"], self.polys) & region.on_box(region.reduce(poly)))
+        if not tree["parts"]:
+            region.look()
         for signs, fixed, below in tree["parts"]:
             left -= set(signs)
             part = region.child()
@@ -692,6 +724,8 @@ class _Proof:
             return self._rational(region, base, Fraction(e.get(0, 0), f[0]), claim)
         if a == b:
             return _ONE, _ONE
+        if not a and (signs := self._sign(region, exponent, (None, None))) in ({1}, {-1}):
+            return ({}, _ONE) if signs == {1} else _NONE
         if claim[0] != "law" or set(f) != {0}:
             return None
         _, degree, constant, parts, factors, rest, root = claim
@@ -820,7 +854,7 @@ class _Proof:
             for part, rest in units:  # what divides V is not 0 either
                 if not region.same(region.mul(self.polys[part], self.polys[rest]), v):
                     raise _No("it takes for a divisor what is none")
-                if all(inside.domains[i] is not None for i in self.algebra.used(self.polys[part])):
+                if inside.real(self.polys[part]):
                     inside.learn(self.polys[part], frozenset((-1, 1)))
             self._not_negative(inside, (w, v), of, (above, below, real))
         return w, v
@@ -830,7 +864,7 @@ class _Proof:
         (w, v), (above, below, real) = root, hints
         if of is not None:
             (a, b), p = of
-            if all(inside.domains[i] is not None for i in self.algebra.used(inside.mul(a, b))):
+            if inside.real(inside.mul(a, b)):
                 inside.learn(inside.mul(a, b), WEAK if p > 0 else frozenset((1,)))
         for index in self.algebra.used(w) if real else ():
             # Where a generator that divides the root is 0 so is the root: look elsewhere.

@@ -66,7 +66,7 @@ ROOT_OF_SQUARE = [
 def root_of_square(
     domain: list[Any], right: int, value: Any = X, tree: Any = None, claims: Any = None
 ) -> dict[str, Any]:
-    own = {"4": ["root", 0, 1, None, None, None, []], **(claims or {})}
+    own = {"4": ["root", 0, 1, None, None, None, [], []], **(claims or {})}
     return certificate(
         [["x", *domain]],
         ROOT_OF_SQUARE,
@@ -90,7 +90,7 @@ def split(parts: list[Any], poly: int = 2) -> dict[str, Any]:
 
 
 def half(sign: int) -> dict[str, Any]:
-    root = ["root", 0 if sign > 0 else 3, 1, None, None, None, []]
+    root = ["root", 0 if sign > 0 else 3, 1, None, None, None, [], []]
     return leaf({"4": root, "5": ["signs", [None, None]]})
 
 
@@ -230,7 +230,7 @@ def odd_root(domain: list[Any], right: int) -> dict[str, Any]:
         (3, right),
         polynomials=[X, root, ONE],
         generators=[["root", 3, 0, None]],
-        tree=leaf({"2": ["root", 1, 2, None, None, None, [[1, None]]]}),
+        tree=leaf({"2": ["root", 1, 2, None, None, None, [[1, None]], []]}),
     )
 
 
@@ -253,6 +253,54 @@ def test_a_split_by_a_root_that_need_not_be_real_covers_nothing() -> None:
         tree=tree,
     )
     assert verdict(found) == "rejected"
+
+
+def test_the_square_of_a_root_that_need_not_be_real_has_no_sign() -> None:
+    nodes = [["name", "x"], ["abs", 0]]
+    square = ["product", 1, [[1, 2, None]]]
+
+    def found(domain: Any) -> str:
+        return verdict(
+            certificate(
+                [["x", *domain]],
+                nodes,
+                (0, 1),
+                polynomials=[X, [[1, [[1, 1]]]]],
+                generators=[["root", 2, 0, None]],
+                tree=leaf({"1": ["signs", [square, None]]}),
+            )
+        )
+
+    assert found(NONNEGATIVE) == "accepted"
+    assert found(REAL) == "rejected"
+
+
+def test_a_power_of_zero_is_zero_only_if_the_exponent_is_positive() -> None:
+    nodes = [["number", "0"], ["name", "x"], ["power", 0, 1]]
+    assert verdict(certificate([["x", "0", True, None, True, False]], nodes, (2, 0))) == "accepted"
+    assert verdict(certificate([["x", *NONNEGATIVE]], nodes, (2, 0))) == "rejected"
+    assert verdict(certificate([["x", *REAL]], nodes, (2, 0))) == "rejected"
+
+
+def test_a_power_is_positive_only_where_its_base_is() -> None:
+    nodes = [["name", "b"], ["name", "t"], ["power", 0, 1], ["sign", 2], ["number", "1"]]
+    law = ["law", 1, "0", [[0, 2, 1, None, None, [None, None]]], [[2, 1, 0]], None, None]
+
+    def found(base: Any) -> str:
+        tree = leaf({"2": law, "3": ["signs", [None, None]]}) | {"real": [[2, None]]}
+        return verdict(
+            certificate(
+                [["b", *base], ["t", "1", False, None, True, True]],
+                nodes,
+                (3, 4),
+                polynomials=[X, [[1, [[1, 1]]]], [[1, []]]],
+                generators=[["power", 0, 2, 1, [None] * 4]],
+                tree=tree,
+            )
+        )
+
+    assert found(["0", True, None, True, False]) == "accepted"
+    assert found(NONNEGATIVE) == "rejected"
 
 
 def test_norms_of_different_arguments_are_different() -> None:

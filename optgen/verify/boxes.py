@@ -44,25 +44,33 @@ def signs_on_box(poly: Poly, domains: Mapping[int, Domain]) -> Signs:
     terms: _Terms = {tuple(m[i] for i in used): int(c) for m, c in poly.items()}
     if _has_both_signs(terms, [domains[i] for i in used]):
         return ANY
-    anywhere = _from_coefficients(terms, range(width), [(frozenset(),)] * width)
-    if len(anywhere) == 1:
-        return anywhere
+    boxes = [domains[i] for i in used]
+    found = _written_over(terms, boxes, frozenset())
+    even = {p for p in range(width) if not any(m[p] % 2 for m in terms)}
+    kept = frozenset(p for p in even if boxes[p].low != 0)
+    if len(found) > 1 and kept:
+        found &= _written_over(terms, boxes, kept)
+    return found
+
+
+def _written_over(terms: _Terms, boxes: Sequence[Domain], kept: frozenset[int]) -> Signs:
+    """Return the signs that coefficients allow; `kept` variables have even powers, and stay."""
+    width = len(boxes)
     # Each variable: the positions of its non-negative variables, and the points they may not reach.
     choices: list[Sequence[frozenset[int]]] = []
     signed: list[int] = []
-    for position, index in enumerate(used):
+    for position, domain in enumerate(boxes):
         if not terms:  # where a variable has one value only
             return frozenset((0,))
-        domain = domains[index]
-        if domain.low is None and domain.high is None:
+        if position in kept or (domain.low is None and domain.high is None):
             signed.append(position)
-            choices.append((frozenset(),))  # it may be 0
+            choices.append((frozenset(() if 0 in domain else (position,)),))
             continue
         terms, width, positive = _transform(terms, position, width, domain)
         choices.append(positive)
         if len(terms) > _LARGEST:
-            return anywhere
-    return anywhere & _from_coefficients(terms, signed, choices)
+            return ANY
+    return _from_coefficients(terms, signed, choices)
 
 
 def _from_coefficients(

@@ -129,6 +129,12 @@ class Writer:
                 ]
                 if signs <= {0, 1} and {*below} <= {*real, *(i for i, _ in found)}:
                     found.append((index, hint))
+            elif index in self.space.powers and index not in real:
+                under, _ = self.space.powers[index]
+                hints = [region.hints.of(poly) for poly in (under.numer, under.denom)]
+                signs = frozenset(s * t for s in hints[0][0] for t in hints[1][0] - {0})
+                if signs == {1} and not generator.domain.low_open:
+                    found.append((index, [hint for _, hint in hints]))
         return found
 
     def _tree(self, branch: Branch, real: frozenset[int]) -> dict[str, Any]:

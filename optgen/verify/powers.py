@@ -52,6 +52,8 @@ class Powers:
             return space.power(self.roots.root(base, int(exponent.denom.LC)), p)
         if base.numer == base.denom:
             return base
+        if not base.numer and self.signs.known_quotient(exponent) == {1}:
+            return base
         terms, constant = self.exponents(exponent)
         signs = self.signs.known_quotient(base)
         if not (signs <= {0, 1} or self._whole(terms, constant)):

@@ -185,6 +185,11 @@ def _in_every_region(
         if isinstance(more, Contradiction):
             branch.factor = more.poly
             continue
+        if not isinstance(more, Region):
+            branch.factor, below = more, region.refine(field, more, frozenset((0,)))
+            branch.parts = [] if below is None else [(frozenset((0,)), Branch(below))]
+            todo += [child for _, child in branch.parts]
+            continue
         if more is not region:
             region = branch.region = more
             converter = branch.converter = Converter(program, factorer, region)

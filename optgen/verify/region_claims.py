@@ -200,6 +200,8 @@ class RegionClaims:
             return found
         if base[0] == base[1]:
             return self.space.one, self.space.one
+        if not base[0] and self._signs(exponent)[0] == {1}:
+            return self.space.ring.zero, self.space.one
         return self._law(index, Quotient(*base), Quotient(*exponent))
 
     def _oracle(self, index: int) -> Quotient | None:

@@ -13,8 +13,12 @@ from optgen.verify.field import Poly
 from optgen.verify.regions import Region
 
 
-def carried(converter: Converter) -> Region | Contradiction:
-    """Return a region with the signs that follow from what it fixes, or why it has no point."""
+def carried(converter: Converter) -> Region | Contradiction | Poly:
+    """Return a region with the signs that follow from what it fixes.
+
+    Returns:
+        The region; why it has no point; or a polynomial that must be 0, as two conditions meet.
+    """
     region, space = converter.region, converter.space
     if not region.values:
         return region
@@ -24,8 +28,11 @@ def carried(converter: Converter) -> Region | Contradiction:
             continue
         base, implied = found
         known = region.factor_signs(space, base)
-        if not known <= implied:
-            refined = region.refine(space, base, known & implied) if known & implied else None
+        left = known & implied
+        if left == {0} and region.signs.get(base) != left:
+            return base
+        if left != known:
+            refined = region.refine(space, base, left) if left else None
             if refined is None:
                 return Contradiction(base)
             region = refined

@@ -48,7 +48,17 @@ class SignReader:
         """Return a set that holds every sign of an irreducible polynomial or a constant."""
         if base.is_ground:
             return self.region.box_signs(self.space, base)
-        return self.region.factor_signs(self.space, base)
+        found = self.region.factor_signs(self.space, base)
+        if len(found) > 1:
+            under = self._under_power(base)
+            if under is not None and self.known_quotient(under) == {1}:
+                return found & {1}
+        return found
+
+    def _under_power(self, base: Poly) -> Quotient | None:
+        """Return what is raised in a generator that is a power."""
+        index = self.space.index_of(self.space.polynomial(base))
+        return self.space.powers[index][0] if index in self.space.powers else None
 
     def sign(self, value: Quotient) -> int:
         """Return the sign of a quotient, 0 included; may raise `NeedSplit`."""
@@ -59,9 +69,20 @@ class SignReader:
             if exponent % 2 == 0:
                 signs = frozenset(s * s for s in signs)
             if len(signs) > 1:
+                self._split_power(base)
                 raise NeedSplit(base, tuple(frozenset((s,)) for s in sorted(every)))
             total *= next(iter(signs), 1)
         return total
+
+    def _split_power(self, base: Poly) -> None:
+        """Ask for the sign of what is raised in a power in place of the power: it decides both."""
+        under = self._under_power(base)
+        if under is None or not self.known_quotient(under) <= {0, 1}:
+            return
+        for factor, _ in self.factorer.factor(under.numer).powers:
+            signs = self.of_factor(factor)
+            if 0 in signs and len(signs) > 1:
+                raise NeedSplit(factor, tuple(frozenset((s,)) for s in sorted(signs)))
 
     def direction(self, value: Quotient) -> int:
         """Return s in {1, -1} with `value = s*abs(value)`; may raise `NeedSplit`.
