@@ -8,7 +8,7 @@ from typing import Any
 
 from optgen.verify.boxes import Signs
 from optgen.verify.field import Poly
-from optgen.verify.signs import SignReader
+from optgen.verify.signs import SignReader, in_powers
 
 Hint = Any
 """None where the checker finds the sign alone, else a list as in `optgen.checker`."""
@@ -38,7 +38,7 @@ class SignHints:
             return found, None
         factors = self.reader.factorer.factor(poly)
         if len(factors.powers) == 1 and factors.powers[0][1] == 1 and factors.constant in (1, -1):
-            signs, hint = self._conjugate(poly)
+            signs, hint = self._factor(poly)
         else:
             signs, parts = frozenset((1 if factors.constant > 0 else -1,)), []
             for base, exponent in factors.powers:
@@ -65,15 +65,33 @@ class SignHints:
     def _plain(self, poly: Poly) -> Signs:
         _, primitive = poly.primitive()
         flip = 1 if primitive.LC > 0 else -1
-        found = self.reader.of_factor(flip * primitive)
+        found = self.reader.plain(flip * primitive)
         return frozenset(s * flip for s in found)
 
     def _factor(self, base: Poly) -> tuple[Signs, Hint]:
         found = self._plain(base)
         if len(found) == 1:
             return found, None
-        signs, hint = self._conjugate(base)
+        signs, hint = self._square(base)
+        if hint is None:
+            signs, hint = self._conjugate(base)
         return (found & signs, hint) if hint is not None else (found, None)
+
+    def _square(self, poly: Poly) -> tuple[Signs, Hint]:
+        """Write `4*a*(a*x**2 + b*x + c)` as `(2*a*x + b)**2 + (4*a*c - b**2)`."""
+        signs, index = self.reader.of_square(poly)
+        if index < 0:
+            return signs, None
+        space = self.reader.space
+        high, middle, low = in_powers(space, poly, index)
+        base = 2 * high * space.ring.gens[index] + middle
+        rest = space.reduce(4 * high * low - middle * middle)
+        square = [
+            self.number(space.reduce(base * base)),
+            ["product", 1, [[self.number(base), 2, None]]],
+        ]
+        total = ["sum", [square, [self.number(rest), None]]]
+        return signs, ["quotient", self.number(4 * high), None, total]
 
     def _conjugate(self, poly: Poly) -> tuple[Signs, Hint]:
         """For `a*R - b` with a, b >= 0 the sign is that of `(a*R)**q - b**q`."""

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from optgen.verify.boxes import Signs
+from optgen.verify.boxes import ANY, Signs
 from optgen.verify.factors import Factorer
 from optgen.verify.field import Field, Poly, Quotient
 from optgen.verify.regions import NeedSplit, Region
 
 _Factor = tuple[Poly, int, bool]
 """A base, its exponent, and whether it divides."""
+
+
+def in_powers(space: Field, poly: Poly, index: int) -> tuple[Poly, Poly, Poly]:
+    """Return a, b and c of a*x**2 + b*x + c, with None for a if it is no number or not there."""
+    parts: list[dict[tuple[int, ...], Any]] = [{}, {}, {}]
+    for monomial, coefficient in poly.items():
+        if monomial[index] > 2:
+            return None, None, None
+        rest = (*monomial[:index], 0, *monomial[index + 1 :])
+        parts[monomial[index]][rest] = coefficient
+    low, middle, high = (space.ring.from_dict(part) for part in parts)
+    return (high if high and high.is_ground else None), middle, low
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,11 @@ class SignReader:
 
     def of_factor(self, base: Poly) -> Signs:
         """Return a set that holds every sign of an irreducible polynomial or a constant."""
+        found = self.plain(base)
+        return found if len(found) == 1 else found & self.of_square(base)[0]
+
+    def plain(self, base: Poly) -> Signs:
+        """Return what `of_factor` does, by coefficients and decisions alone."""
         if base.is_ground:
             return self.region.box_signs(self.space, base)
         found = self.region.factor_signs(self.space, base)
@@ -54,6 +72,19 @@ class SignReader:
             if under is not None and self.known_quotient(under) == {1}:
                 return found & {1}
         return found
+
+    def of_square(self, base: Poly) -> tuple[Signs, int]:
+        """Return the signs of a*x**2 + b*x + c if b**2 - 4*a*c is not positive, and which x."""
+        for index in self.space.occurring(base):
+            high, middle, low = in_powers(self.space, base, index)
+            if high is None:
+                continue
+            gap = self.space.reduce(middle * middle - 4 * high * low)
+            signs = self.region.box_signs(self.space, gap)
+            if signs <= {0, -1}:
+                sign = 1 if high.LC > 0 else -1
+                return frozenset((sign,)) if signs == {-1} else frozenset((0, sign)), index
+        return ANY, -1
 
     def _under_power(self, base: Poly) -> Quotient | None:
         """Return what is raised in a generator that is a power."""
