@@ -530,7 +530,8 @@ class _Proof:
             return
         signs = region.sign(region.roots[index][1], hint, self.polys)
         if signs <= WEAK:
-            region.domains[index] = Fraction(0), signs == {1}, None, True, False
+            top = Fraction(0) if signs == {0} else None
+            region.domains[index] = Fraction(0), signs == {1}, top, top is None, False
             region.memo.clear()
 
     def _alike(self, node: int, model: int) -> None:

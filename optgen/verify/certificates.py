@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +62,9 @@ class Writer:
         leaves = [b.converter for b in _branches(tree) if b.converter is not None]
         self._meet([*leaves, everywhere])
         alike, claims = self._alike(everywhere)
-        known = self._roots(RegionClaims(self.book, everywhere), frozenset())
-        regions = self._tree(tree, frozenset(index for index, _ in known))
+        known: dict[int, Signs] = {}
+        self._roots(RegionClaims(self.book, everywhere), known)
+        regions = self._tree(tree, known)
         generators = self._generators(everywhere)  # and those that were met by writing
         return {
             "polynomials": self.book.polynomials(),
@@ -116,33 +117,40 @@ class Writer:
                     found.append(["root", 2, self.book.number(space.one), None])
         return found
 
-    def _roots(self, region: RegionClaims, real: frozenset[int]) -> list[tuple[int, Any]]:
-        """Return the roots, besides those in `real`, that are real in a region, and why."""
+    def _roots(self, region: RegionClaims, real: dict[int, Signs]) -> list[tuple[int, Any]]:
+        """Return the roots that are real in a region, and why, and powers that are positive.
+
+        Args:
+            region: The region.
+            real: The signs of those that are known to be already; what is found is added.
+        """
         found: list[tuple[int, Any]] = []
         for index, generator in enumerate(self.space.generators):
-            if generator.degree and index not in real:
+            if generator.degree and len(real.get(index, ())) != 1:
                 signs, hint = region.hints.of(generator.radicand)
                 below = [
                     i
                     for i in self.space.occurring(generator.radicand)
                     if self.space.generators[i].degree
                 ]
-                if signs <= {0, 1} and {*below} <= {*real, *(i for i, _ in found)}:
+                if signs <= {0, 1} and {*below} <= {*real} and signs != real.get(index):
                     found.append((index, hint))
+                    real[index] = signs
             elif index in self.space.powers and index not in real:
                 under, _ = self.space.powers[index]
                 hints = [region.hints.of(poly) for poly in (under.numer, under.denom)]
                 signs = frozenset(s * t for s in hints[0][0] for t in hints[1][0] - {0})
                 if signs == {1} and not generator.domain.low_open:
                     found.append((index, [hint for _, hint in hints]))
+                    real[index] = signs
         return found
 
-    def _tree(self, branch: Branch, real: frozenset[int]) -> dict[str, Any]:
-        """Return a region as JSON; the roots in `real` are known to be real around it."""
+    def _tree(self, branch: Branch, known: Mapping[int, Signs]) -> dict[str, Any]:
+        """Return a region as JSON; `known` holds the signs of roots that are real around it."""
         assert branch.converter is not None
+        real = dict(known)
         new = self._roots(RegionClaims(self.book, branch.converter), real)
-        real |= {index for index, _ in new}
-        region = RegionClaims(self.book, branch.converter, real)
+        region = RegionClaims(self.book, branch.converter, frozenset(real))
         own = {"real": [[self.book.places(index), hint] for index, hint in new]} if new else {}
         if branch.factor is not None:
             parts = []

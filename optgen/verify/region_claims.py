@@ -243,7 +243,7 @@ class RegionClaims:
                 if other is not None:
                     divides = [other, times]
                     break
-        above, below = self.hints.of(w)[1], self.hints.of(v)[1]
+        above, below = self.hints.of(w, always=True)[1], self.hints.of(v)[1]
         real, units = self._real(w, inside), self._units(v)
         return (w, v), ["root", number(w), number(v), divides, above, below, real, units]
 

@@ -130,6 +130,8 @@ class Region:
                 rest = x - factor if coefficient == 1 else x + factor
                 if index in of.occurring(rest):
                     continue  # x stands in another term too
+                if of.generators[index].domain.integer and not rest.is_ground:
+                    continue  # exponents would be polynomials of anything
                 return replace(self, values=MappingProxyType({**self.values, index: rest}))
         return self
 

@@ -28,8 +28,14 @@ class SignHints:
     number: Callable[[Poly], int]
     settle: Callable[[Poly], Poly]
 
-    def of(self, poly: Poly) -> tuple[Signs, Hint]:
-        """Return signs that a polynomial may have, and how that is seen."""
+    def of(self, poly: Poly, always: bool = False) -> tuple[Signs, Hint]:
+        """Return signs that a polynomial may have, and how that is seen.
+
+        Args:
+            poly: The polynomial.
+            always: Whether to name its factors even if that tells nothing here; the checker
+                knows more where a root has a value.
+        """
         poly = self.settle(poly)
         if not poly:
             return frozenset((0,)), None
@@ -47,9 +53,8 @@ class SignHints:
                 signs = frozenset(s * t for s in signs for t in own)
                 parts.append([self.number(base), exponent, below])
             hint = ["product", factors.constant, parts]
-        return (
-            (found & signs, hint) if hint is not None and found & signs != found else (found, None)
-        )
+        useful = hint is not None and (always or found & signs != found)
+        return (found & signs, hint) if useful else (found, None)
 
     def sum(self, summands: Sequence[tuple[int, tuple[Poly, ...]]]) -> Hint:
         """Return how the sign of a sum is seen, each summand a number times polynomials."""

@@ -68,10 +68,15 @@ class SignReader:
             return self.region.box_signs(self.space, base)
         found = self.region.factor_signs(self.space, base)
         if len(found) > 1:
-            under = self._under_power(base)
-            if under is not None and self.known_quotient(under) == {1}:
-                return found & {1}
+            under = self._under(base)
+            signs = ANY if under is None else self.known_quotient(under)
+            if signs == {1} or (signs == {0} and self._is_root(base)):
+                return found & signs
         return found
+
+    def _is_root(self, base: Poly) -> bool:
+        index = self.space.index_of(self.space.polynomial(base))
+        return index >= 0 and self.space.generators[index].degree > 0
 
     def of_square(self, base: Poly) -> tuple[Signs, int]:
         """Return the signs of a*x**2 + b*x + c if b**2 - 4*a*c is not positive, and which x."""
@@ -86,10 +91,14 @@ class SignReader:
                 return frozenset((sign,)) if signs == {-1} else frozenset((0, sign)), index
         return ANY, -1
 
-    def _under_power(self, base: Poly) -> Quotient | None:
-        """Return what is raised in a generator that is a power."""
+    def _under(self, base: Poly) -> Quotient | None:
+        """Return what is raised in a generator that is a power, or stands under a root."""
         index = self.space.index_of(self.space.polynomial(base))
-        return self.space.powers[index][0] if index in self.space.powers else None
+        if index in self.space.powers:
+            return self.space.powers[index][0]
+        if self._is_root(base):
+            return self.space.polynomial(self.space.generators[index].radicand)
+        return None
 
     def sign(self, value: Quotient) -> int:
         """Return the sign of a quotient, 0 included; may raise `NeedSplit`."""
@@ -107,8 +116,8 @@ class SignReader:
 
     def _split_power(self, base: Poly) -> None:
         """Ask for the sign of what is raised in a power in place of the power: it decides both."""
-        under = self._under_power(base)
-        if under is None or not self.known_quotient(under) <= {0, 1}:
+        under = self._under(base)
+        if under is None or self._is_root(base) or not self.known_quotient(under) <= {0, 1}:
             return
         for factor, _ in self.factorer.factor(under.numer).powers:
             signs = self.of_factor(factor)
