@@ -448,6 +448,7 @@ class _Proof:
         self.polys = [self._poly(terms) for terms in proof["polynomials"]]
         self.proof, self.regions = proof, 0
         self.opaque: dict[int, int] = {}
+        self.either = False  # whether sides may be opposite: for norms of them
         domains: list[Domain | None] = [_domain(*ends) for _, *ends in variables]
         if not len(self.generators) <= 200 or len(self.names) != len(variables):
             raise Malformed("there are too many generators, or a variable is listed twice")
@@ -474,8 +475,8 @@ class _Proof:
         try:
             for index in range(len(self.names), len(self.generators)):
                 self._generator(index, *self.generators[index])
-            for node, model in self.proof["alike"]:
-                self._alike(node, model)
+            for node, model, trees in self.proof["alike"]:
+                self._alike(node, model, trees)
         except _Empty:
             return 0
         self._region(self.start, self.proof["tree"], 0)
@@ -534,10 +535,11 @@ class _Proof:
             region.domains[index] = Fraction(0), signs == {1}, top, top is None, False
             region.memo.clear()
 
-    def _alike(self, node: int, model: int) -> None:
+    def _alike(self, node: int, model: int, trees: Any) -> None:
         """Equal arguments, on all of the domain, have equal norms: other elements count too.
 
-        Each is compared with all that have the generator: one of them may have no value.
+        Each is compared with all that have the generator: one of them may have no value. That
+        takes a proof of its own if the arguments have branches.
         """
         tag, inside = self.nodes[node]
         own = self.opaque.get(model)
@@ -545,6 +547,12 @@ class _Proof:
             if node in self.opaque or self.nodes[other][0] != tag:
                 raise _No(f"nodes {node} and {other} are not alike")
             model = self.nodes[other][1]
+            if str(other) in trees:
+                equations = self.equations
+                self.equations, self.either = [["argument", model, inside]], tag == "norm"
+                self._region(self.start, trees[str(other)], 0)
+                self.equations, self.either = equations, False
+                continue
             values = self._values(self.start, self.proof["claims"], (inside, model))
             a, b = values[inside], values[model]
             if not isinstance(a, tuple) or not isinstance(b, tuple):
@@ -600,7 +608,10 @@ class _Proof:
             if a is None or b is None:
                 lost = min(i for i, v in values.items() if v is None)
                 raise _No(f"{label}: node {lost} ({self.nodes[lost][0]}) has no shown value")
-            rest = self.algebra.add(region.mul(a[0], b[1]), region.mul(b[0], a[1]), -1)
+            turned = self.either and number in leaf.get("opposite", ())
+            rest = self.algebra.add(
+                region.mul(a[0], b[1]), region.mul(b[0], a[1]), 1 if turned else -1
+            )
             zeros, hint = leaf.get("zero", {}).get(str(number), ((), None))
             for fact, times in zeros:
                 if region.sign(self.polys[fact]) != {0}:

@@ -233,7 +233,7 @@ def test_generated_adapters_import_their_library_only(library: str) -> None:
 def test_modules_are_short(module: str) -> None:
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
     if module == "checker":  # one file on purpose: it is copied and read alone
-        assert lines <= 950
+        assert lines <= 1000
         return
     assert lines <= 350, f"optgen/{module} has {lines} lines: split it by concept"
 

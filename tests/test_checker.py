@@ -32,7 +32,7 @@ def certificate(
     proof = {
         "polynomials": polynomials or [],
         "generators": generators or [],
-        "alike": alike or [],
+        "alike": [[*pair, {}] for pair in alike or []],
         "claims": {},
         "tree": tree or {"claims": {}, "zero": {}},
     }

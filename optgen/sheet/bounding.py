@@ -21,6 +21,7 @@ from optgen.sheet.moments import (
     starts_inside,
 )
 from optgen.sheet.subject import Subject, step_lines, unused, values_behind
+from optgen.spec import Assignment
 from optgen.symbols import REDUCTIONS, Max, grad, param, sign, sqrt, step, symbol
 from optgen.verify.verdicts import Proved
 
@@ -81,6 +82,7 @@ class Bounder:
         ]
         self._opaque: dict[str, sympy.Expr] = {}
         self._tops: dict[str, list[sympy.Symbol]] = {}
+        self._lines = {average.name: average.line for average in squares}
         self._bounds: dict[sympy.Symbol, Bound] = {}
         for average in (*means, *squares):
             behind = self._behind(average.name)
@@ -105,13 +107,21 @@ class Bounder:
         return name
 
     def _largest(self) -> None:
-        """A maximum of a second moment and of itself is no less than the second moment."""
+        """A maximum of a second moment and of itself is no less than the second moment.
+
+        It must stand below the line that sets the second moment: above it, it has seen the
+        one of the step before.
+        """
         for assignment in set_once(self._spec):
             if isinstance(assignment.value, Max):
                 others = {str(a) for a in assignment.value.args} - {assignment.name}
                 (other, *more) = sorted(others)
-                if assignment.target in assignment.value.args and not more and other in self._tops:
+                kept = assignment.target in assignment.value.args and not more
+                if kept and other in self._tops and self._is_below(assignment, other):
                     self._tops[other].append(self._behind(assignment.name))
+
+    def _is_below(self, assignment: Assignment, state: str) -> bool:
+        return self._spec.rule.index(assignment) > self._lines[state]
 
     def step(self) -> tuple[str, Bound]:
         """Return what is bounded, as text, and its bound.
@@ -130,13 +140,14 @@ class Bounder:
     def _reduced(self) -> tuple[str, Bound]:
         """Bound what is reduced to a norm, the part with the parameter left out."""
         lines = dict(step_lines(self._spec.rule, self._opaque))
+        made = {a.name for a in self._spec.rule} - {"param"}
         for assignment in self._spec.rule:
-            if isinstance(assignment.value, REDUCTIONS) and assignment.value.args[0] != param:
+            if isinstance(assignment.value, REDUCTIONS) and str(assignment.value.args[0]) in made:
                 name = str(assignment.value.args[0])
                 share, rest = _apart(lines[name], param)
                 text = f" - {self._subject.text(share * param)}" if share != 0 else ""
                 return f"abs({name}{text})", self._bound(rest)
-        raise NoBound("only the parameter is reduced")
+        raise NoBound("nothing is reduced but what a step is given")
 
     def _accumulated(self) -> None:
         """Bound states that start at 0, keep a share of themselves and add something bounded."""

@@ -23,6 +23,7 @@ from optgen.verify.verdicts import Proved
 
 _HOW = "solving line by line with sympy; the decider proved that the step comes back to it"
 _AFTER = f"{_HOW}, in the limit of many steps"
+_DRIFTS = "solving line by line with sympy; the decider proved the move"
 
 
 class NoFixedPoint(Exception):
@@ -67,8 +68,12 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
     states = ", ".join(f"{s} = {subject.text(v)}" for s, v in rest.states.items())
     held = f" with {states}" if states else ""
     if rest.move == 0:
-        if _comes_back(subject, spec, {**rest.states, param: param}, gradient):
-            text = f"under {words} every param is a fixed point{held}{limit.where}"
+        text = f"under {words} every param is a fixed point{held}{limit.where}"
+        if limit.edges or not _comes_back(subject, spec, {**rest.states, param: param}, gradient):
+            reason = f"the limit holds where {' and '.join(limit.edges)} only"
+            reason = reason if limit.edges else "the decider did not prove it"
+            yield not_derived("fixed_points", text, reason, how)
+        else:
             yield Entry("fixed_points", text, "proved", how)
         return
     known = {grad, *(h.symbol for h in spec.hyperparameters)}
@@ -78,10 +83,14 @@ def _under(subject: Subject, units: Units | None, limit: Limit, constant: bool) 
         text = f"under {words} param* = {subject.text(point)} is a fixed point"
         held = ", ".join(f"{s} = {subject.text(v)}" for s, v in at.items())
         text += (f" with {held}" if held else "") + limit.where
-        if not _comes_back(subject, spec, {**at, param: point}, gradient):
-            yield not_derived("fixed_points", text, "the decider did not prove it", how)
+        exact = not limit.edges or len(at) == len(subject.spec.state)
+        holder, said = (subject.spec, _HOW) if limit.edges and exact else (spec, how)
+        if not exact or not _comes_back(subject, holder, {**at, param: point}, gradient):
+            edges = f", and the limit holds where {' and '.join(limit.edges)} only"
+            reason = f"the decider did not prove it{edges if limit.edges else ''}"
+            yield not_derived("fixed_points", text, reason, said)
             continue
-        yield Entry("fixed_points", text, "proved", how, values={"param": str(point)})
+        yield Entry("fixed_points", text, "proved", said, values={"param": str(point)})
         yield from _limits(subject, units, point)
     if not found:
         yield _drift(subject, spec, rest, gradient, words, limit)
@@ -190,15 +199,25 @@ def _drift(
     """Say that the parameter never rests, and how far each step takes it."""
     statement = f"param has a fixed point under {words}"
     text = subject.text(rest.move)
-    behind = values_behind(spec.rule)["param"].xreplace({**rest.states, grad: gradient})
-    if rest.move.has(param) or not isinstance(subject.equal(behind - param, rest.move), Proved):
+    put = {**rest.states, grad: gradient}
+    behind = {name: value.xreplace(put) for name, value in values_behind(spec.rule).items()}
+    follows = [str(s) for s, value in rest.states.items() if value.has(param)]
+    kept = all(isinstance(subject.equal(behind[str(s)], v), Proved) for s, v in rest.states.items())
+    if follows:
+        return not_derived("fixed_points", statement, f"param moves, and {follows[0]} with it")
+    if limit.edges:
+        reason = f"the limit holds where {' and '.join(limit.edges)} only"
+        return not_derived("fixed_points", statement, reason)
+    moves = isinstance(subject.equal(behind["param"] - param, rest.move), Proved)
+    if rest.move.has(param) or not (kept and moves):
         return not_derived("fixed_points", statement, f"param moves by {text} a step")
+    how = _DRIFTS if spec is subject.spec else f"{_DRIFTS}, in the limit of many steps"
     states = ", ".join(f"{s} = {subject.text(v)}" for s, v in rest.states.items())
     held = f" once {states}" if states else ""
     return Entry(
         "fixed_points",
         f"under {words} param moves by {text} a step{held}{limit.where}, for ever",
         "proved",
-        "solving line by line with sympy; the decider proved the move",
+        how,
         values={"move": str(rest.move)},
     )

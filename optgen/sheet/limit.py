@@ -7,7 +7,7 @@ edges of conditions and at the zero of `sign`; those are named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -63,7 +63,7 @@ def take_limit(subject: Subject) -> Limit:
         NoLimit: A line reads the step in a way whose limit is not known.
     """
     spec = subject.spec
-    if not any(a.value.has(step) for a in spec.rule):
+    if not any(value.has(step) for value in (spec.query, *(a.value for a in spec.rule))):
         return Limit(spec, (), ())
     return _Taker(subject).run()
 
@@ -125,22 +125,34 @@ class _Taker:
             rule.append(replace(assignment, value=value))
         vanishing = self._vanishing(spec, tuple(rule))
         gone = {symbol(name): sympy.Integer(0) for name in vanishing}
-        kept = tuple(
-            replace(a, value=a.value.xreplace(gone)) for a in rule if a.name not in vanishing
-        )
-        kept = _without_unread(kept)
-        used = {s for a in kept for s in a.value.free_symbols} | spec.query.free_symbols
+        lines = [(a, a.value.xreplace(gone)) for a in rule if a.name not in vanishing]
+        query = self._query(spec, gone)
+        latest: dict[sympy.Symbol, sympy.Expr] = {}
+        for assignment, value in lines:
+            latest[assignment.target] = value.xreplace(latest)
+            if latest[assignment.target].has(sympy.zoo, sympy.nan, sympy.oo):
+                raise NoLimit(f"{assignment.name} has no value in the limit")
+        kept = _without_unread(tuple(replace(a, value=value) for a, value in lines))
+        used = {s for a in kept for s in a.value.free_symbols} | query.free_symbols
         limit = replace(
             spec,
             name=f"{spec.identifier}_limit",
             full_name=f"{spec.identifier}_limit",
             rule=kept,
+            query=query,
             hyperparameters=tuple(h for h in spec.hyperparameters if h.symbol in used),
             state=tuple(b for b in spec.state if b.name not in vanishing),
         )
         return Limit(
             limit, *(tuple(found) for found in (self._changes, self._assumptions, self._edges))
         )
+
+    def _query(self, spec: OptimizerSpec, gone: Mapping[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+        """Return the limit of where the gradient is taken."""
+        query = self._limit(spec.query).xreplace(gone)
+        if query.has(sympy.zoo, sympy.nan, sympy.oo, step):
+            raise NoLimit(f"the gradient is taken at {spec.query}, whose limit is not known")
+        return query
 
     def _limit(self, value: sympy.Basic) -> sympy.Basic:
         """Put limits in the place of powers of the step and of conditions on it."""

@@ -8,7 +8,7 @@ from optgen.errors import SpecError
 from optgen.ir import DType, Elementwise, Kernel
 from optgen.lower import lower
 from optgen.sheet.entry import Entry, not_derived
-from optgen.sheet.subject import Subject
+from optgen.sheet.subject import Subject, values_behind
 
 _HOW = "counting the buffers of the rule"
 _TRAFFIC = "counting loads and stores in the lowered kernel"
@@ -39,12 +39,19 @@ def _traffic(subject: Subject, dtype: DType) -> Entry:
         kernel = lower(subject.spec, dtype)
     except SpecError as error:
         return not_derived("memory", statement, error.what, _TRAFFIC)
-    moved, least = traffic(kernel), least_traffic(kernel)
+    still = _still(subject)
+    moved = traffic(kernel)
+    least = least_traffic(kernel) - 2 * len(still) * dtype.size
     values = {"dtype": dtype.value, "bytes": moved, "least": least}
     if moved == least:
         text = (
             f"a step moves {moved} bytes per parameter in {dtype.value}: every buffer that is "
             "used is read once and every one that changes is written once; no way moves fewer"
+        )
+    elif still:
+        text = (
+            f"a step moves {moved} bytes per parameter in {dtype.value}; any way moves at least "
+            f"{least}: {' and '.join(still)} stays as it is"
         )
     else:
         text = (
@@ -53,6 +60,18 @@ def _traffic(subject: Subject, dtype: DType) -> Entry:
             f"least {least}, and one that reaches it must keep the whole tensor on the chip"
         )
     return Entry("memory", text, "proved", _TRAFFIC, values=values)
+
+
+def _still(subject: Subject) -> list[str]:
+    """Return the states that every step writes back as they were, and that nothing else reads."""
+    behind = values_behind(subject.spec.rule)
+    read = {s for name, value in behind.items() for s in value.free_symbols if str(s) != name}
+    read |= subject.spec.query.free_symbols
+    return [
+        b.name
+        for b in subject.spec.state
+        if b.shape == "param" and behind.get(b.name) == b.symbol and b.symbol not in read
+    ]
 
 
 def traffic(kernel: Kernel) -> int:

@@ -21,10 +21,14 @@ _HOW = "norm(c*u) = abs(c)*norm(u), and the decider on the factor c"
 
 def relative_step(subject: Subject) -> Iterator[Entry]:
     """Yield how long the step is if it is a multiple of what one norm is taken of."""
-    norms = {a.value.args[0]: a.target for a in subject.spec.rule if isinstance(a.value, norm)}
+    rule = subject.spec.rule
+    norms = {a.value.args[0]: a.target for a in rule if isinstance(a.value, norm)}
     of_param = norms.pop(param, None)
     if of_param is None:
         return
+    before = rule[: next(i for i, a in enumerate(rule) if a.target == of_param)]
+    if any(a.target == param for a in before):
+        return  # the norm is not that of the parameter before the step
     opaque = {str(s): s for pair in norms.items() for s in pair} | {str(of_param): of_param}
     moved = values_behind(subject.spec.rule, opaque)["param"] - param
     scalars = {symbol(n) for n in subject.hyperparameters} | {step, of_param, *norms.values()}

@@ -14,7 +14,7 @@ from optgen.sheet.moments import Invariant
 from optgen.sheet.relative_step import relative_step
 from optgen.sheet.sharpness import sharpness
 from optgen.sheet.subject import Subject, neat, values_behind
-from optgen.symbols import grad, step, symbol
+from optgen.symbols import grad, param, step, symbol
 
 _HOW = "the invariants above, and the decider on each term of the step"
 _TRIED = (Fraction(1, 10), Fraction(1, 2), Fraction(9, 10))
@@ -138,8 +138,14 @@ def _unbounded(subject: Subject) -> Entry | None:
     spec = subject.spec
     start = {b.symbol: sympy.Rational(b.initial) for b in spec.state}
     behind = values_behind(spec.rule)["param"].subs({**start, step: 1})
-    factor = neat(sympy.diff(behind, grad))
-    if factor == 0 or factor.has(grad, sympy.zoo, sympy.nan, sympy.oo):
+    slope = neat(sympy.diff(behind, grad))
+    if slope.has(grad):
+        return None
+    for at in (0, 1):
+        factor = neat(slope.subs(param, at))
+        if factor != 0:
+            break
+    if factor == 0 or factor.has(sympy.zoo, sympy.nan, sympy.oo):
         return None
     text = subject.text(factor * grad)
     return Entry(
@@ -147,5 +153,5 @@ def _unbounded(subject: Subject) -> Entry | None:
         _STATEMENT,
         "refuted",
         "the first step from the initial states, as a polynomial in the gradient",
-        f"at param = 0 it is {text}, which grows without limit with the gradient",
+        f"at param = {at} it is {text}, which grows without limit with the gradient",
     )

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from optgen.verify.boxes import Signs
+from optgen.verify.branches import Branch
 from optgen.verify.certificate_book import Book
 from optgen.verify.convert import Converter
 from optgen.verify.factors import Factorer
 from optgen.verify.field import Poly, divided
+from optgen.verify.growing import same_arguments
 from optgen.verify.region_claims import REDUCTIONS, RegionClaims
-from optgen.verify.regions import Region
+from optgen.verify.serialise import Tree
 from optgen.verify.statement import Table
-
-
-@dataclass(slots=True)
-class Branch:
-    """A region of a finished proof: split further, or settled.
-
-    Attributes:
-        region: The region.
-        converter: What was converted in it.
-        factor: The polynomial by whose sign it is split; None if it is settled.
-        parts: The signs of each part that is not empty.
-        summands: Why there is no part at all, if no point is in the region: what the factor is
-            the sum of, each a number times some polynomials.
-    """
-
-    region: Region
-    converter: Converter | None = None
-    factor: Poly = None
-    parts: list[tuple[Signs, Branch]] = field(default_factory=list)
-    summands: tuple[tuple[int, tuple[Poly, ...]], ...] = ()
 
 
 class Writer:
@@ -59,12 +40,11 @@ class Writer:
             tree: The regions.
             everywhere: A converter in the whole domain.
         """
-        leaves = [b.converter for b in _branches(tree) if b.converter is not None]
-        self._meet([*leaves, everywhere])
-        alike, claims = self._alike(everywhere)
+        self._meet()
         known: dict[int, Signs] = {}
         self._roots(RegionClaims(self.book, everywhere), known)
-        regions = self._tree(tree, known)
+        alike, claims = self._alike(everywhere, known)
+        regions = self._tree(tree, known, self.statement["equations"])
         generators = self._generators(everywhere)  # and those that were met by writing
         return {
             "polynomials": self.book.polynomials(),
@@ -74,28 +54,56 @@ class Writer:
             "tree": regions,
         }
 
-    def _meet(self, converters: Sequence[Converter]) -> None:
+    def _meet(self) -> None:
         """Find out which generator each norm and mean became."""
-        rows = [i for i, row in enumerate(self.table.rows) if row[0] in REDUCTIONS]
-        for converter in converters:
-            for i in rows:
-                found = converter.known(self.table.trees[i])
-                if found is not None:
-                    (index,) = self.space.occurring(found.numer)
-                    self.book.opaque[i] = index
+        for i, row in enumerate(self.table.rows):
+            if row[0] in REDUCTIONS:
+                shape = self.space.shapes.number(self._argument(i), self.table.definitions)
+                for known in self.space.reduced[row[0]]:
+                    if known.shape == shape:
+                        self.book.opaque[i] = self.space.keys[row[0], known.key]
 
-    def _alike(self, everywhere: Converter) -> tuple[list[Any], dict[str, Any]]:
-        first: dict[int, int] = {}
-        alike = []
+    def _argument(self, node: int) -> Tree:
+        argument: Tree = self.table.trees[self.table.rows[node][1]]
+        return argument
+
+    def _alike(
+        self, everywhere: Converter, known: Mapping[int, Signs]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        groups: dict[int, list[int]] = {}
+        alike: list[Any] = []
         region = RegionClaims(self.book, everywhere)
         for node, index in sorted(self.book.opaque.items()):
-            model = first.setdefault(index, node)
-            if model != node:
-                for n in (node, model):
-                    region.value(self.table.rows[n][1])
-                alike.append([node, model])
-        self._models = first
+            group = groups.setdefault(index, [])
+            if group:
+                pairs = [(other, self._same(region, node, other, known)) for other in group]
+                alike.append([node, group[0], {str(i): tree for i, tree in pairs if tree}])
+            group.append(node)
+        self._models = {index: group[0] for index, group in groups.items()}
         return alike, region.claims
+
+    def _same(
+        self, region: RegionClaims, node: int, other: int, known: Mapping[int, Signs]
+    ) -> dict[str, Any] | None:
+        """Return the proof that two arguments are the same; None if their values show it."""
+        tag = self.table.rows[node][0]
+        left, right = (self.table.rows[i][1] for i in (other, node))
+        values = region.value(left), region.value(right)
+        if all(isinstance(v, tuple) for v in values):
+            gaps = self._gaps(region, *values, tag == "norm")
+            if not all(gaps):
+                return None
+        program, factorer = region.converter.program, self.book.factorer
+        arguments = self._argument(other), self._argument(node)
+        tree = same_arguments(program, factorer, *arguments, tag == "norm")
+        equation = (("argument", left, right),)
+        return None if tree is None else self._tree(tree, known, equation, tag == "norm")
+
+    def _gaps(self, region: RegionClaims, a: Any, b: Any, either: bool) -> list[Poly]:
+        """Return what is 0 if two fractions are the same, and if they are opposite."""
+        product = self.space.product
+        x, y = product(a[0], b[1]), product(b[0], a[1])
+        return [region.settle(x - y), *([region.settle(x + y)] if either else [])]
 
     def _generators(self, everywhere: Converter) -> list[Any]:
         space, hints = self.space, RegionClaims(self.book, everywhere).hints
@@ -145,8 +153,21 @@ class Writer:
                     real[index] = signs
         return found
 
-    def _tree(self, branch: Branch, known: Mapping[int, Signs]) -> dict[str, Any]:
-        """Return a region as JSON; `known` holds the signs of roots that are real around it."""
+    def _tree(
+        self,
+        branch: Branch,
+        known: Mapping[int, Signs],
+        equations: Sequence[tuple[str, int, int]],
+        either: bool = False,
+    ) -> dict[str, Any]:
+        """Return a region as JSON.
+
+        Args:
+            branch: The region.
+            known: The signs of roots that are real around it.
+            equations: What holds there.
+            either: Whether the sides may be opposite, too.
+        """
         assert branch.converter is not None
         real = dict(known)
         new = self._roots(RegionClaims(self.book, branch.converter), real)
@@ -157,34 +178,30 @@ class Writer:
             for signs, below in branch.parts:
                 fresh = [i for i in below.region.values if i not in branch.region.values]
                 fixed = self.book.places(fresh[0]) if fresh else None
-                parts.append([sorted(signs), fixed, self._tree(below, real)])
+                parts.append([sorted(signs), fixed, self._tree(below, real, equations, either)])
             hint = region.hints.of(branch.factor)[1]
             hint = region.hints.sum(branch.summands) if branch.summands else hint
             return {**own, "split": self.book.number(branch.factor), "out": hint, "parts": parts}
         zero: dict[str, Any] = {}
-        for i, (_, left, right) in enumerate(self.statement["equations"]):
+        opposite: list[int] = []
+        for i, (_, left, right) in enumerate(equations):
             a, b = region.value(left), region.value(right)
             if not isinstance(a, tuple) or not isinstance(b, tuple) or a == b:
                 continue
-            space = self.space
-            rest = space.product(a[0], b[1]) - space.product(b[0], a[1])
-            rest = region.settle(rest)
-            if rest:
-                zero[str(i)] = self._vanishing(region, rest)
-        return {**own, "claims": region.claims, "zero": zero}
+            for turned, rest in enumerate(self._gaps(region, a, b, either)):
+                shown, why = self._vanishing(region, rest) if rest else (True, None)
+                if shown:
+                    zero |= {str(i): why} if why else {}
+                    opposite += [i] * turned
+                    break
+        return {**own, "claims": region.claims, "zero": zero, "opposite": opposite}
 
-    def _vanishing(self, region: RegionClaims, rest: Poly) -> list[Any]:
+    def _vanishing(self, region: RegionClaims, rest: Poly) -> tuple[bool, list[Any]]:
+        """Return whether a polynomial is seen to be 0 in a region, and how."""
         for factor, signs in region.region.signs.items():
             if signs == {0}:
                 times, left = divided(rest, factor)
                 if not region.settle(left):
-                    return [[[self.book.number(factor), self.book.number(times)]], None]
-        return [[], region.hints.of(rest)[1]]
-
-
-def _branches(tree: Branch) -> list[Branch]:
-    found, todo = [], [tree]
-    while todo:
-        found.append(todo.pop())
-        todo += [below for _, below in found[-1].parts]
-    return found
+                    return True, [[[self.book.number(factor), self.book.number(times)]], None]
+        found, hint = region.hints.of(rest)
+        return found == {0}, [[], hint]

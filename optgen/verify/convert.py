@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from optgen.domains import NONNEGATIVE, REAL
 from optgen.verify.enclose import RELATIONS
 from optgen.verify.factors import Factorer
-from optgen.verify.field import Field, Generator, Poly, Quotient
+from optgen.verify.field import Field, Generator, Poly, Quotient, Reduced
 from optgen.verify.powers import Powers
 from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.roots import Roots
@@ -25,11 +26,13 @@ class Program:
         definitions: Names that are defined by expressions; the others are variables.
         variables: Index of each variable's generator.
         from_one: Whether exponents count from the lower end of a variable's domain.
+        same: Finds out whether two arguments of norms or means with branches are the same.
     """
 
     definitions: Mapping[str, Tree]
     variables: Mapping[str, int]
     from_one: bool = False
+    same: Callable[[Program, Factorer, Tree, Tree, bool], object | None] | None = None
 
 
 class Converter:
@@ -51,14 +54,14 @@ class Converter:
         self._everywhere: Converter | None = None
 
     @property
+    def program(self) -> Program:
+        """What names stand for."""
+        return self._program
+
+    @property
     def powers(self) -> Powers:
         """Raises to powers in the region."""
         return self._powers
-
-    def known(self, tree: Tree) -> Quotient | None:
-        """Return the normal form of an expression if it was converted already."""
-        found = self._done.get(id(tree))
-        return None if found is None else found[1]
 
     def settled(self, poly: Poly) -> Poly:
         """Return a polynomial with the variables that the region fixes put in place."""
@@ -162,22 +165,35 @@ class Converter:
 
         A region is of one element only; the other elements may lie elsewhere.
         """
-        try:
+        space = self.space
+        shape = space.shapes.number(arg, self._program.definitions)
+        for known in space.reduced[tag]:
+            if known.shape == shape:
+                return self._opaque(tag, known)
+        value: Quotient | None = None
+        with suppress(NeedSplit):
             value = self._on_the_whole_domain().convert(arg)
-        except NeedSplit:  # no normal form holds for all elements: only the same text is the same
-            shape = self.space.shapes.number(arg, self._program.definitions)
-            return self._opaque(tag, ("as written", shape), "...")
-        for known, key in self.space.reduced[tag]:
-            opposite = tag == "norm" and self.space.same(known, self.space.negate(value))
-            if opposite or self.space.same(known, value):
-                return self._opaque(tag, key, "")
-        key = (value.numer, value.denom)
-        self.space.reduced[tag].append((value, key))
-        return self._opaque(tag, key, self.space.quotient_text(value))
+        model = next((m for m in space.reduced[tag] if self._alike(tag, m, arg, value)), None)
+        key = shape if model is None else model.key
+        space.reduced[tag].append(Reduced(shape, key, arg, value))
+        return self._opaque(tag, space.reduced[tag][-1])
 
-    def _opaque(self, tag: str, key: Hashable, inside: str) -> Quotient:
+    def _alike(self, tag: str, known: Reduced, arg: Tree, value: Quotient | None) -> bool:
+        """Whether an argument is that of a known norm or mean, whatever the elements are."""
+        if value is not None and known.value is not None:
+            opposite = tag == "norm" and self.space.same(known.value, self.space.negate(value))
+            return opposite or self.space.same(known.value, value)
+        find = self._program.same
+        if find is None:
+            return False
+        factorer = self.signs.factorer
+        return find(self._program, factorer, known.arg, arg, tag == "norm") is not None
+
+    def _opaque(self, tag: str, known: Reduced) -> Quotient:
         domain = NONNEGATIVE if tag == "norm" else REAL
-        atom = self.space.generator((tag, key), lambda: Generator(f"{tag}({inside})", domain))
+        inside = "..." if known.value is None else self.space.quotient_text(known.value)
+        key = (tag, known.key)
+        atom = self.space.generator(key, lambda: Generator(f"{tag}({inside})", domain))
         return self.space.polynomial(atom)
 
     def _on_the_whole_domain(self) -> Converter:

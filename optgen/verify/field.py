@@ -21,7 +21,7 @@ from optgen.domains import Domain
 from optgen.symbols import symbol
 from optgen.verify.deadline import Deadline
 from optgen.verify.engine import Engine, choose
-from optgen.verify.serialise import Shapes
+from optgen.verify.serialise import Shapes, Tree
 from optgen.verify.verdicts import Unsupported
 
 Poly = Any
@@ -46,6 +46,23 @@ class Quotient:
 
     numer: Poly
     denom: Poly
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """The argument of a norm or a mean.
+
+    Attributes:
+        shape: The number of the argument as it is written.
+        key: The number of the first one that is the same.
+        arg: The argument.
+        value: Its normal form on the whole domain; None if it has branches.
+    """
+
+    shape: int
+    key: int
+    arg: Tree
+    value: Quotient | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ class Field:
         engine: Finds common divisors and factors.
         ring: The polynomial ring.
         generators: What each generator in use stands for.
-        reduced: The arguments of the norms and means met, with their keys.
+        reduced: The arguments of the norms and means met.
         shapes: Numbers for what has no normal form.
         on_boxes: The signs of polynomials on boxes that were asked for.
         powers: Base and exponent of the generators that are powers, by index.
@@ -90,7 +107,7 @@ class Field:
     engine: Engine = field(default_factory=choose)
     ring: Any = field(init=False)
     generators: list[Generator] = field(init=False)
-    reduced: dict[str, list[tuple[Quotient, Hashable]]] = field(init=False)
+    reduced: dict[str, list[Reduced]] = field(init=False)
     shapes: Shapes = field(init=False, default_factory=Shapes)
     powers: dict[int, tuple[Quotient, Poly]] = field(init=False, default_factory=dict)
     on_boxes: dict[Hashable, frozenset[int]] = field(init=False, default_factory=dict)

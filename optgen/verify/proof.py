@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from optgen.checker import KIND, VERSION, Rejected, check
 from optgen.domains import REAL, Domain
-from optgen.verify.certificates import Branch, Writer
+from optgen.verify.branches import Branch
+from optgen.verify.certificates import Writer
 from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline, OutOfTime
-from optgen.verify.emptiness import Contradiction, contradiction, plain_contradiction
 from optgen.verify.factors import Factorer
 from optgen.verify.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
+from optgen.verify.growing import Failure as Failure
+from optgen.verify.growing import Goal, NoProof, grow, same_arguments
 from optgen.verify.powers import NegativeExponent
-from optgen.verify.regions import NeedSplit, Region
+from optgen.verify.regions import Region
 from optgen.verify.serialise import Tree, names
-from optgen.verify.settling import carried
 from optgen.verify.statement import Equation as Equation
 from optgen.verify.statement import state
 from optgen.verify.structure import signs_as_written
 from optgen.verify.verdicts import Certificate, RegionProof, Unsupported
 
-_MOST_REGIONS = 600
 _MOST_GENERATORS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """No proof was found.
-
-    Attributes:
-        reason: Why, in one sentence.
-        place: What was converted in the region that stopped the proof, if one did.
-    """
-
-    reason: str
-    place: Converter | None = None
-
-
-class _NoProof(Exception):
-    """What should hold in a region was not proved there."""
-
-
-Goal = Callable[[Converter], list[tuple[str, Quotient]]]
-"""Settles one region: its labelled normal forms; raises `_NoProof` where there is no proof."""
-
 
 Write = Callable[[Branch, Converter], dict[str, Any]]
 """Writes a finished proof down; the converter is one of the whole domain."""
@@ -83,7 +60,7 @@ def prove_equal(
             if a != b:
                 difference = f.product(a.numer, b.denom) - f.product(b.numer, a.denom)
                 if not converter.signs.vanishes(f.reduce(difference)):
-                    raise _NoProof(f"the normal forms of {equation.label} differ")
+                    raise NoProof(f"the normal forms of {equation.label} differ")
             values.append((equation.label, a))
         return values
 
@@ -115,7 +92,7 @@ def prove_signs(
 
     def goal(converter: Converter) -> list[tuple[str, Quotient]]:
         if not signs_as_written(tree, definitions, converter) <= allowed:
-            raise _NoProof("the sign is not known")
+            raise NoProof("the sign is not known")
         return [("value", converter.convert(tree))]
 
     return _everywhere(goal, (tree,), domains, definitions, deadline)
@@ -135,7 +112,7 @@ def _everywhere(
         ends = [domains.get(v, REAL) for v in variables]
         field = Field(variables, ends, spare, deadline)
         index = {name: i for i, name in enumerate(variables)}
-        program = Program(definitions, index, from_one)
+        program = Program(definitions, index, from_one, same_arguments)
         try:
             return _in_every_region(goal, program, field, write)
         except MoreGenerators:
@@ -170,46 +147,16 @@ def _in_every_region(
     goal: Goal, program: Program, field: Field, write: Write | None
 ) -> Certificate | Failure:
     factorer = Factorer(field)
-    proofs: list[RegionProof] = []
-    tree = Branch(Region())
-    todo = [tree]
-    count = 0
-    while todo:
-        branch = todo.pop()
-        region = branch.region
-        count += 1
-        if count > _MOST_REGIONS:
-            return Failure(f"more than {_MOST_REGIONS} regions")
-        converter = branch.converter = Converter(program, factorer, region)
-        more = plain_contradiction(converter) or carried(converter)
-        if isinstance(more, Contradiction):
-            branch.factor = more.poly
-            continue
-        if not isinstance(more, Region):
-            branch.factor, below = more, region.refine(field, more, frozenset((0,)))
-            branch.parts = [] if below is None else [(frozenset((0,)), Branch(below))]
-            todo += [child for _, child in branch.parts]
-            continue
-        if more is not region:
-            region = branch.region = more
-            converter = branch.converter = Converter(program, factorer, region)
-        try:
-            values = goal(converter)
-        except NeedSplit as split:
-            branch.factor = split.factor
-            parts = [(part, region.refine(field, split.factor, part)) for part in split.parts]
-            branch.parts = [(part, Branch(below)) for part, below in parts if below is not None]
-            todo += [below for _, below in reversed(branch.parts)]
-            continue
-        except _NoProof as error:
-            empty = contradiction(converter)
-            if empty is not None:
-                branch.factor, branch.summands = empty.poly, empty.summands
-                continue
-            place = " and ".join(region.conditions(field))
-            return Failure(f"{error} where {place}" if place else str(error), converter)
-        texts = [(label, field.text(v.numer), field.text(v.denom)) for label, v in values]
-        proofs.append(RegionProof(region.conditions(field), tuple(texts)))
+    tree = grow(goal, program, factorer)
+    if isinstance(tree, Failure):
+        return tree
+    proofs = []
+    for branch in tree.all():
+        if branch.values is not None:
+            texts = [
+                (label, field.text(v.numer), field.text(v.denom)) for label, v in branch.values
+            ]
+            proofs.append(RegionProof(branch.region.conditions(field), tuple(texts)))
     document = write(tree, Converter(program, factorer, Region())) if write else None
     used = field.generators[len(program.variables) :]
     labels = tuple(
