@@ -10,10 +10,11 @@ from optgen.sheet.fixed_points import entries
 from optgen.sheet.floats import Program
 from optgen.sheet.subject import Subject
 from optgen.sheet.units import infer
-from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
-from optgen.symbols import exp_avg, grad, lr, param
+from optgen.spec import Hyperparameter, Let, OptimizerSpec, Set, StateBuffer
+from optgen.symbols import exp_avg, grad, lr, momentum, param, symbol
 
 Make = Callable[[OptimizerSpec | str], Subject]
+previous, change = symbol("previous"), symbol("change")
 
 
 def found(subject: Subject) -> list[Entry]:
@@ -108,3 +109,34 @@ def test_what_the_decider_does_not_confirm_is_not_claimed(subject: Make) -> None
         rule=(Set(exp_avg, exp_avg**2 + grad), Set(param, param - lr * exp_avg)),
     )
     assert {e.outcome for e in found(subject(spec))} == {"not derived"}
+
+
+def test_a_state_that_follows_the_parameter_is_not_taken_to_stand_still(subject: Make) -> None:
+    """Heavy ball from the last two points ends in steps of -lr*grad/(1 - momentum)."""
+    spec = OptimizerSpec(
+        name="two_point",
+        summary="The parameter before is kept.",
+        hyperparameters=(Hyperparameter(lr, "1e-3"), Hyperparameter(momentum, "0.9", "[0, 1)")),
+        state=(StateBuffer(previous),),
+        rule=(
+            Let(change, param - previous),
+            Set(previous, param),
+            Set(param, param - lr * grad + momentum * change),
+        ),
+    )
+    drift, still = found(subject(spec))
+    assert (drift.outcome, drift.detail) == ("not derived", "param moves, and previous with it")
+    assert still.outcome == "proved"
+
+
+def test_a_drift_in_the_limit_says_so(subject: Make) -> None:
+    assert found(subject("adam"))[0].how.endswith("in the limit of many steps")
+    assert not found(subject("sgd"))[0].how.endswith("in the limit of many steps")
+
+
+def test_where_the_limit_does_not_hold_nothing_is_claimed(subject: Make) -> None:
+    """Every step of LAMB from that point has the length lr*norm(param), however late it is."""
+    rest, zero = found(subject("lamb"))
+    assert rest.outcome == "not derived"
+    assert rest.detail.endswith("the limit holds where update_norm != 0 only")
+    assert zero.outcome == "proved"

@@ -8,8 +8,8 @@ from optgen.notation.text import rule_lines
 from optgen.sheet.floats import Program
 from optgen.sheet.limit import NoLimit, entries, take_limit
 from optgen.sheet.subject import Subject
-from optgen.spec import Hyperparameter, Let, OptimizerSpec, Set
-from optgen.symbols import Piecewise, beta1, denom, grad, lr, param, step, symbol
+from optgen.spec import Hyperparameter, Let, OptimizerSpec, Set, StateBuffer
+from optgen.symbols import Piecewise, beta1, beta2, denom, exp_avg, grad, lr, param, step, symbol
 
 Make = Callable[[OptimizerSpec | str], Subject]
 LR = Hyperparameter(lr, "1e-3")
@@ -111,3 +111,37 @@ def test_what_has_no_limit_says_why(subject: Make, spec: OptimizerSpec, reason: 
 def test_conditions_however_late(subject: Make, condition: object, kept: str) -> None:
     limit = take_limit(subject(simple(Piecewise((1, condition), (2, True)))))
     assert rule_lines(limit.spec)[0] == f"denom = {kept}"
+
+
+def test_a_quotient_of_two_vanishing_powers_has_no_limit(subject: Make) -> None:
+    one, other = symbol("one_power"), symbol("other_power")
+    spec = OptimizerSpec(
+        name="quotient",
+        summary="Both powers tend to 0, and their quotient need not tend to anything.",
+        hyperparameters=(
+            LR,
+            Hyperparameter(beta1, "0.9", "[0, 1)"),
+            Hyperparameter(beta2, "0.9", "[0, 1)"),
+        ),
+        rule=(
+            Let(one, beta1**step),
+            Let(other, beta2**step),
+            Let(denom, one / other),
+            Set(param, param - lr * grad * denom),
+        ),
+    )
+    with pytest.raises(NoLimit, match="denom has no value in the limit"):
+        take_limit(subject(spec))
+
+
+def test_a_query_that_reads_the_step_has_a_limit_too(subject: Make) -> None:
+    spec = OptimizerSpec(
+        name="looks_ahead",
+        summary="Looks ahead less and less.",
+        hyperparameters=(LR, Hyperparameter(beta1, "0.9", "[0, 1)")),
+        state=(StateBuffer(exp_avg),),
+        rule=(Set(exp_avg, beta1 * exp_avg + grad), Set(param, param - lr * exp_avg)),
+        query=param + beta1**step * exp_avg,
+    )
+    limit = take_limit(subject(spec))
+    assert (limit.changes, limit.spec.query) == (("beta1**step -> 0",), param)

@@ -17,7 +17,7 @@ from optgen.sheet import property_sheet
 from optgen.sheet.entry import SECTIONS
 from optgen.sheet.memory import entries as memory
 from optgen.sheet.subject import Subject
-from optgen.spec import Hyperparameter, OptimizerSpec, Set
+from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
 from optgen.symbols import grad, lr, param, symbol
 
 Make = Callable[[OptimizerSpec | str], Subject]
@@ -60,6 +60,20 @@ def test_traffic_of_a_rule_that_no_backend_prints(subject: Make) -> None:
     _, single, _ = memory(subject(spec))
     assert single.outcome == "not derived"
     assert "takes inputs besides the gradient" in single.detail
+
+
+def test_a_state_that_stays_as_it_is_need_not_be_moved(subject: Make) -> None:
+    still = symbol("still")
+    spec = OptimizerSpec(
+        name="with_still",
+        summary="Keeps a state that nothing changes.",
+        hyperparameters=(Hyperparameter(lr, "1e-3"),),
+        state=(StateBuffer(still),),
+        rule=(Set(still, still), Set(param, param - lr * grad)),
+    )
+    _, single, _ = memory(subject(spec))
+    assert (single.values["bytes"], single.values["least"]) == (20, 12)
+    assert single.statement.endswith("any way moves at least 12: still stays as it is")
 
 
 def test_a_sheet_has_every_section_and_is_the_same_twice(catalogue: Catalogue) -> None:

@@ -13,10 +13,26 @@ from optgen.sheet.entry import Entry
 from optgen.sheet.moments import Average, averages, invariant, source_itself
 from optgen.sheet.step_bound import entries
 from optgen.sheet.subject import Subject
-from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
-from optgen.symbols import Max, Min, beta1, beta2, exp_avg, exp_avg_sq, grad, lr, param, sqrt
+from optgen.spec import Hyperparameter, Let, OptimizerSpec, Set, StateBuffer
+from optgen.symbols import (
+    Max,
+    Min,
+    beta1,
+    beta2,
+    exp_avg,
+    exp_avg_sq,
+    grad,
+    lr,
+    norm,
+    param,
+    sqrt,
+    symbol,
+    trust_ratio,
+    update,
+)
 
 Make = Callable[[OptimizerSpec | str], Subject]
+length = symbol("length")
 MOMENTS = ["adam", "adamw", "adam_l2", "amsgrad", "nadam", "lamb"]
 K = (1 - beta1) ** 2 * beta2 / ((1 - beta2) * (beta2 - beta1**2))
 
@@ -172,6 +188,15 @@ def test_a_step_of_lamb_is_lr_times_the_parameter(subject: Make) -> None:
     )
 
 
+def test_a_norm_of_what_was_changed_is_not_that_of_the_parameter(subject: Make) -> None:
+    lamb = subject("lamb").spec
+    last = Set(param, param / 2 - lr * trust_ratio * update)
+    doubled = replace(
+        lamb, name="lamb_doubled", rule=(Set(param, 2 * param), *lamb.rule[:-1], last)
+    )
+    assert not [e for e in entries(subject(doubled)) if e.statement.startswith("norm(")]
+
+
 def test_a_ratio_that_is_limited_is_not_a_share_of_the_parameter(subject: Make) -> None:
     lamb = subject("lamb").spec
     limited = tuple(
@@ -250,6 +275,35 @@ def test_the_least_of_two_squares_is_not_taken_for_the_largest(subject: Make) ->
     )
     assert bound(subject("amsgrad")).outcome == "proved"
     assert bound(subject(replace(amsgrad, rule=least))).outcome == "not derived"
+
+
+def test_a_maximum_above_the_squares_has_not_seen_them(subject: Make) -> None:
+    amsgrad = subject("amsgrad").spec
+    squares = next(a for a in amsgrad.rule if a.name == "exp_avg_sq")
+    others = [a for a in amsgrad.rule if a is not squares]
+    largest = next(i for i, a in enumerate(others) if isinstance(a.value, Max))
+    late = (*others[: largest + 1], squares, *others[largest + 1 :])
+    assert bound(subject(replace(amsgrad, rule=late))).outcome != "proved"
+
+
+def test_a_reduction_of_the_gradient_alone_has_no_bound_and_no_crash(subject: Make) -> None:
+    clipped = OptimizerSpec(
+        name="clipped",
+        summary="A step of at most lr.",
+        hyperparameters=(Hyperparameter(lr, "1e-3"),),
+        rule=(Let(length, norm(grad)), Set(param, param - lr * grad / Max(1, length))),
+    )
+    assert bound(subject(clipped)).detail == "nothing is reduced but what a step is given"
+
+
+def test_a_step_that_the_parameter_scales_is_refuted_where_it_is_not_zero(subject: Make) -> None:
+    scaled = OptimizerSpec(
+        name="scaled",
+        summary="A step in proportion to the square of the parameter.",
+        hyperparameters=(Hyperparameter(lr, "1e-3"),),
+        rule=(Set(param, param - lr * param**2 * grad),),
+    )
+    assert bound(subject(scaled)).detail.startswith("at param = 1 it is -lr*grad, which grows")
 
 
 @pytest.mark.parametrize(
