@@ -306,11 +306,11 @@ class _Region:
         known = frozenset(s * flip for s in self.facts.get(key, ANY))
         return known if len(known) == 1 else known & self.on_box(a)
 
-    def _stepwise(self, a: Poly, found: Signs) -> Signs:
+    def _stepwise(self, a: Poly, found: Signs, without: Any = None) -> Signs:
         """Narrow the signs of a by `a = fact + rest`."""
         for key, signs in self.facts.items():
             for flip in (1, -1):
-                if len(found) > 1:
+                if len(found) > 1 and key != without:
                     own = frozenset(s * flip for s in signs)
                     if own <= {0, 1} or own <= {0, -1}:
                         rest = self.algebra.add(a, dict(key), -flip)
@@ -322,9 +322,9 @@ class _Region:
         return all(self.domains[i] is not None for i in self.algebra.used(self.reduce(a)))
 
     def look(self) -> None:
-        """Look whether a fact is impossible where the variables have their domains."""
+        """Look whether a fact is impossible, given the domains and the other facts."""
         for key, signs in self.facts.items():
-            if not signs & self.on_box(dict(key)):
+            if not signs & self._stepwise(dict(key), self.on_box(dict(key)), key):
                 raise _Empty
 
     def on_box(self, a: Poly) -> Signs:

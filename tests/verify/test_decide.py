@@ -82,6 +82,9 @@ DIFFERENT = {
     "sum_of_roots": (sqrt(v + w), sqrt(v) + sqrt(w)),
     "norm_of_abs": (norm(x + Abs(x)), norm(2 * x)),
     "norm_is_not_the_value": (norm(x), x),
+    "mean_of_abs": (mean(Abs(x)), mean(x)),
+    "norm_of_a_part": (norm(Max(x, 0)), norm(x)),
+    "norm_of_other_branches": (norm(Max(x, y)), norm(Max(x, 2 * y))),
     "at_one_step": (Piecewise((x, Eq(step, 3)), (y, True)), y),
     "at_the_boundary": (Piecewise((1, x > 0), (0, True)), Piecewise((1, x >= 0), (0, True))),
     "half": (x / 2, x * Rational(1, 3)),
@@ -104,6 +107,23 @@ SETTLED = {
     "empty_clamp": (Min(Max(x, 1), -1), Max(Min(x, -1), 1) - 2),
     "root_divided_out": (Max(sqrt(p) * x, p * y), sqrt(p) * Max(x, sqrt(p) * y)),
     "no_value_in_half": (x / Max(0, y), x / y),
+    "norm_of_the_same_with_branches": (norm(Max(x, 0) - Max(-x, 0) + y), norm(x + y)),
+    "norm_of_abs_of_the_same": (norm(Abs(x) * y), norm(x * Abs(y))),
+    "mean_of_the_same_with_branches": (mean(sign(x) * Abs(x) * y), mean(x * y)),
+    "norms_of_two_with_branches": (norm(Max(x, y) + Min(x, y)), norm(x + Abs(y) * sign(y))),
+    "no_real_root": (Abs(x**2 - x + 1), x**2 - x + 1),
+    "no_real_root_in_two": (Abs(x**2 + x * y + y**2), x**2 + x * y + y**2),
+    "sign_of_power": (sign(beta**step), Piecewise((0, Eq(beta, 0)), (1, True))),
+    "impossible": (
+        Piecewise((1, (x - y > 1) & (y - z > 1) & (z - x > -1)), (0, True)),
+        0 * x,
+    ),
+    "impossible_product": (
+        Piecewise((1, (x - y > 0) & (z > 0) & (x * z < y * z)), (0, True)),
+        0 * x,
+    ),
+    "on_a_line": (Max(p, w) * Piecewise((p, Eq(x, p)), (x, True)), Max(w, p) * x),
+    "on_a_line_that_is_no_integer": (sqrt(Abs(2 * x + 1)), sqrt(2) * sqrt(Abs(x + Rational(1, 2)))),
 }
 """Equal pairs that were unknown once."""
 
