@@ -328,6 +328,50 @@ def test_norms_of_different_arguments_are_different() -> None:
     assert norms(2, 7) == "rejected"
 
 
+@pytest.mark.parametrize(
+    ("tag", "opposite", "signs", "expected"),
+    [
+        ("norm", [0], [[0, 1], [-1]], "accepted"),
+        ("norm", [], [[0, 1], [-1]], "rejected"),
+        ("norm", [0], [[0, 1]], "rejected"),
+        ("mean", [0], [[0, 1], [-1]], "rejected"),
+    ],
+)
+def test_norms_of_what_is_the_same_or_opposite_in_each_region(
+    tag: str, opposite: list[int], signs: list[list[int]], expected: str
+) -> None:
+    nodes = [["name", "x"], ["abs", 0], [tag, 0], [tag, 1]]
+    own = {"1": ["signs", [None, None]]}
+    leaves = [leaf(own), {**leaf(own), "opposite": opposite}]
+    parts = [[s, None, below] for s, below in zip(signs, leaves, strict=False)]
+    found = certificate([["x", *REAL]], nodes, (2, 3), polynomials=[X], generators=[["opaque", 2]])
+    found["proofs"][0]["proof"]["alike"] = [[3, 2, {"2": split(parts, poly=0)}]]
+    assert verdict(found) == expected
+
+
+def test_a_region_whose_facts_add_up_to_less_than_0_has_no_point() -> None:
+    x, y, z = ([[1, [[i, 1]]]] for i in range(3))
+
+    def over(a: list[Any], b: list[Any], by: int) -> list[Any]:
+        return [*a, *([-c, m] for c, m in b), [by, []]]
+
+    def found(by: int) -> str:
+        polynomials = [over(x, y, -1), over(y, z, -1), over(z, x, by), over(x, y, -1)]
+        polynomials += [[[-c, m] for c, m in p] for p in (polynomials[1], polynomials[2])]
+        polynomials += [[[-1, []]]]
+        nodes = [["name", n] for n in "xyz"] + [["add", 0, 1, 2]]
+        out = ["sum", [[4, None], [5, None], [6, None]]]
+        below = {"split": 3, "out": out, "parts": []}
+        for at in (2, 1, 0):
+            rest = [[[-1, 0], None, leaf()]]
+            below = split([[[1], None, below], *rest], poly=at)
+        domains = [[n, *REAL] for n in "xyz"]
+        return verdict(certificate(domains, nodes, (3, 3), polynomials=polynomials, tree=below))
+
+    assert found(1) == "accepted"
+    assert found(3) == "rejected"
+
+
 def power_of_sum(exponent: list[Any], low: str, open_end: bool) -> dict[str, Any]:
     nodes = [
         ["name", "b"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -249,3 +250,38 @@ def test_slips_in_indices_are_not_proved(file, rule, binds, change, tmp_path):
     broken.write_text(text.replace(*change))
     result = run("--ptx", str(broken), "--as", rule, "--bind", binds)
     assert result.exit_code == 1, result.output
+
+
+def check(text, timeout):
+    binding = read_binds(SGD, parse(text).entries["sgd_rest"], RULES["sgd"])
+    rule = RULES["sgd"]
+    return check_foreign(text, "sgd_rest", rule, binding, given={}, literals={}, timeout=timeout)
+
+
+def test_a_loop_that_never_ends_is_unknown_when_the_time_is_over():
+    text = (DATA / "sgd_rest.ptx").read_text()
+    endless = text.replace("add.s32 \t%r10, %r10, 1;", "add.s32 \t%r10, %r10, 0;")
+    assert endless != text
+    started = time.monotonic()
+    (finding,) = check(endless, 0.2).findings
+    assert (finding.outcome, finding.detail) == ("unknown", "out of time")
+    assert time.monotonic() - started < 3
+
+
+def test_a_crash_is_unknown(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("broken")
+
+    monkeypatch.setattr("optgen.translation.ptx_foreign.read_ptx", broken)
+    (finding,) = check((DATA / "sgd_rest.ptx").read_text(), 5).findings
+    assert finding.outcome == "unknown"
+    assert finding.detail == "the reading failed: ZeroDivisionError: broken"
+
+
+def test_an_index_times_two_to_the_32_takes_no_memory():
+    text = (DATA / "sgd_rest.ptx").read_text()
+    (finding,) = check(
+        text.replace("shl.b32 \t%r10, %r8, 2;", "shl.b32 \t%r10, %r8, -2;"), 5
+    ).findings
+    assert finding.outcome == "unknown"
+    assert "the reading failed" not in finding.detail
