@@ -305,7 +305,7 @@ def _end(weight: int, limit: Number, bases: list[Number]) -> Number:
     if weight == 1 and len(bases) == 1:
         return add(first, limit)
     lanes = sorted(gap for gap in (subtract(b, first) for b in bases) if isinstance(gap, int))
-    if lanes != list(range(weight)) or len(bases) != weight:
+    if len(bases) != weight or lanes != list(range(weight)):
         raise Unsupported("lanes that share a condition but are no whole group")
     return add(first, multiply(weight, limit))
 

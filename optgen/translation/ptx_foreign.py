@@ -17,7 +17,7 @@ from optgen.translation.ptx_bind import Binding
 from optgen.translation.ptx_reading import read_ptx
 from optgen.translation.ptx_reals import Reals
 from optgen.translation.terms import Term, Terms
-from optgen.verify.deadline import Deadline
+from optgen.verify.deadline import Deadline, OutOfTime, within
 from optgen.verify.decision import decide_trees
 from optgen.verify.serialise import Tree
 from optgen.verify.sides import Side
@@ -87,6 +87,27 @@ def check_foreign(
         timeout: Seconds after which the rest is unknown.
     """
     deadline = Deadline.after(timeout)
+    try:
+        return within(
+            deadline, lambda: _check(ptx, entry, spec, binding, given, literals, deadline)
+        )
+    except OutOfTime as error:
+        reason = str(error)
+    except Exception as error:
+        # The one boundary at which a crash becomes an answer: nothing is proved by it.
+        reason = f"the reading failed: {type(error).__name__}: {error}"
+    return ForeignProof((Finding(entry, "unknown", reason),))
+
+
+def _check(
+    ptx: str,
+    entry: str,
+    spec: OptimizerSpec,
+    binding: Binding,
+    given: Mapping[str, Tree],
+    literals: Mapping[Fraction, Fraction],
+    deadline: Deadline,
+) -> ForeignProof:
     try:
         reading = read_ptx(ptx, entry, binding.signature, Terms())
         step = Side.of("rule", spec, {}).step({})
