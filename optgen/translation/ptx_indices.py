@@ -91,7 +91,12 @@ def products(context: Context, state: State, instruction: Instruction) -> Value:
         refuse(instruction, "the high half of a product")
     wide = f"{kind[0]}{2 * width(kind)}" if form == "wide" else kind
     left, right = (integer(context, state, instruction, o, kind) for o in instruction.operands[1:3])
-    left, right = _signed(left, right, kind), _signed(right, left, kind)
+    if form == "wide" and kind[0] == "u":
+        for value in (left, right):
+            if isinstance(value, Poly):
+                _must_not_be_negative(context, state, instruction, value)
+    else:
+        left, right = _signed(left, right, kind), _signed(right, left, kind)
     product = multiply(left, right)
     if len(instruction.operands) == 4:
         third = address(context, state, instruction, instruction.operands[3])

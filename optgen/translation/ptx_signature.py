@@ -166,6 +166,8 @@ class Arrays:
         if self.signature.count == (place, byte):
             if kind in FLOATS:
                 refuse(instruction, "the number of elements is read as a value")
+            if width(kind) < 32:
+                refuse(instruction, "of the number of elements a part is read")
             declared = self.entry.parameters[place]
             if declared.type[0] in "us" and 8 * declared.size > width(kind):
                 self.context.assumptions.setdefault(WRAPS)  # its low half only
@@ -184,6 +186,8 @@ class Arrays:
             return self.context.store.scalar(scalar.name, scalar.type)
         if kind in FLOATS:
             refuse(instruction, f"{scalar.name} is bound to an integer")
+        if width(kind) < 32:
+            refuse(instruction, f"of {scalar.name} a part is read")
         if scalar.value is not None:
             return scalar.value
         name = f"scalar {scalar.name}"

@@ -285,3 +285,32 @@ def test_an_index_times_two_to_the_32_takes_no_memory():
     ).findings
     assert finding.outcome == "unknown"
     assert "the reading failed" not in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ld.param.u16 %h1, [N]; cvt.u32.u16 %r1, %h1;", "of the number of elements a part"),
+        ("sub.s32 %r5, %r5, %r1; mul.wide.u32 %rd3, %r5, 4; add.s32 %r5, %r5, %r1;", "negative"),
+    ],
+    ids=["a part of n", "a negative index without its sign"],
+)
+def test_whole_numbers_that_lose_bits_are_not_followed(line, reason):
+    text = f"""
+    .version 8.0
+    .target sm_80
+    .address_size 64
+    .visible .entry sgd_rest(.param .u64 P, .param .u64 G, .param .f32 LR, .param .u32 N)
+    {{
+    .reg .pred %p<2>; .reg .f32 %f<6>; .reg .b32 %r<6>; .reg .b64 %rd<6>; .reg .b16 %h<2>;
+    ld.param.u64 %rd1, [P]; ld.param.u64 %rd2, [G]; ld.param.f32 %f1, [LR]; ld.param.u32 %r1, [N];
+    mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mov.u32 %r4, %tid.x;
+    mad.lo.s32 %r5, %r2, %r3, %r4; {line} setp.ge.s32 %p1, %r5, %r1; @%p1 ret;
+    mul.wide.s32 %rd3, %r5, 4; add.s64 %rd4, %rd1, %rd3; add.s64 %rd5, %rd2, %rd3;
+    ld.global.f32 %f2, [%rd4]; ld.global.f32 %f3, [%rd5];
+    mul.f32 %f4, %f1, %f3; sub.f32 %f5, %f2, %f4; st.global.f32 [%rd4], %f5; ret;
+    }}"""
+    assert check(text.replace(line, ""), 5).outcome == "proved"
+    (finding,) = check(text, 5).findings
+    assert finding.outcome == "unknown"
+    assert reason in finding.detail
