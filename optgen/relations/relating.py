@@ -24,7 +24,7 @@ from optgen.relations.schedule import Changes, changes
 from optgen.relations.search import by_name, hyperparameters, maps
 from optgen.relations.start import steps_alone
 from optgen.relations.systems import System
-from optgen.relations.trial import Parting, run_both
+from optgen.relations.trial import Parting, run_both, without_value
 from optgen.relations.words import at_the_end, no_map
 from optgen.spec import OptimizerSpec
 from optgen.verify.deadline import Deadline, OutOfTime
@@ -243,12 +243,19 @@ class _Search:
             names = tuple(self.pair.base)
             read = tuple(n for n in names if n in found.read)
             moves = Changes(tuple(n for n in names if n not in read), read, {})
+        missing = self._without_value(found)
         regions = "1 region" if proof.regions == 1 else f"{proof.regions} regions"
         evidence = [
             f"proved for {proof.how}, in {regions}, by rational normal forms",
             "exact runs of 4 steps agree, with the independent evaluator",
             *self._changing(moves),
         ]
+        where = proof.conditions
+        if missing is not None:
+            where = (*where, f"{self.pair.b.name} has a value")
+            at = ", ".join(f"{n} = {v}" for n, v in missing.items())
+            names = self.pair.a.name, self.pair.b.name
+            evidence.append(f"at {at} {names[0]} has a value and {names[1]} has none")
         initial = (
             "correspond from the end of the first step on" if proof.later_only else "correspond"
         )
@@ -257,12 +264,18 @@ class _Search:
             verdict="related",
             hyperparameters={n: str(v) for n, v in found.hyperparameters.items()},
             states={"param": str(found.param), **{n: str(v) for n, v in found.states.items()}},
-            where=proof.conditions,
+            where=where,
             initial=initial,
             changing=moves.free,
             constant=moves.constant,
             evidence=tuple(evidence),
         )
+
+    def _without_value(self, found: RunMap) -> dict[str, str] | None:
+        try:
+            return without_value(self.pair, found, self.deadline.sooner(2))
+        except (OutOfTime, Unsupported):
+            return None
 
     def _changing(self, moves: Changes) -> Iterator[str]:
         if moves.free:

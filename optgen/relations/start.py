@@ -44,9 +44,9 @@ def steps_alone(pair: Pair, deadline: Deadline) -> bool:
     unknown = (*entries, *primes)
     domains |= dict.fromkeys(unknown, REAL)
     try:
-        found = systems(
-            equations, definitions, Roles(free, tuple(pair.base), unknown, domains), deadline
-        )
+        # strict: where a denominator is 0 the second rule takes no step
+        roles = Roles(free, tuple(pair.base), unknown, domains, strict=True)
+        found = systems(equations, definitions, roles, deadline)
     except Split as split:
         raise Unsupported(str(split)) from None
     for system in found:

@@ -19,6 +19,7 @@ from optgen.verify.traces import QUERY, apart
 
 _BITS = (128, 512)
 _ATTEMPTS = 60
+_SEARCHED = 30
 Values = independent.Values
 
 
@@ -76,8 +77,7 @@ def run_both(
         queries_only: Whether only the points at which gradients are taken are looked at.
     """
     rng = random.Random(0)
-    trees = [serialise(a.value) for spec in (pair.a, pair.b) for a in spec.rule]
-    size = 2 if any(holds(tree, ("norm", "mean")) for tree in trees) else 1
+    size = _size(pair)
     agreed = 0
     for attempt in range(_ATTEMPTS):
         deadline.check()
@@ -96,6 +96,42 @@ def run_both(
         if agreed >= wanted:
             break
     return Runs(agreed, None)
+
+
+def without_value(pair: Pair, found: RunMap, deadline: Deadline) -> dict[str, str] | None:
+    """Look for a run of the first rule at which the second has no value, 0/0 for example.
+
+    Gradients that are 0 throughout are among those tried.
+
+    Returns:
+        What was chosen, or None if no such run was met.
+    """
+    rng = random.Random(1)
+    size, steps, bits = _size(pair), 2, _BITS[0]
+    for attempt in range(_SEARCHED):
+        deadline.check()
+        choice = _choose(pair, (), steps, size, rng, attempt)
+        if attempt % 6 == 0:
+            for chosen in choice:
+                chosen |= {f"{name}[{i}]": Fraction(0) for name in pair.inputs for i in range(size)}
+        try:
+            given = [_given(pair, found, choice, k, size, bits) for k in range(1, steps + 1)]
+            _traces(pair, found, given, size, bits, left_only=True)
+        except (independent.NoValue, independent.Unclear):
+            continue
+        try:
+            _traces(pair, found, given, size, bits)
+        except independent.NoValue:
+            return _point(choice, pair)
+        except independent.Unclear:
+            continue
+    return None
+
+
+def _size(pair: Pair) -> int:
+    """Return how many elements show what a rule does: two where they are reduced."""
+    trees = [serialise(a.value) for spec in (pair.a, pair.b) for a in spec.rule]
+    return 2 if any(holds(tree, ("norm", "mean")) for tree in trees) else 1
 
 
 Choice = tuple[dict[str, Fraction], ...]
@@ -163,16 +199,7 @@ def _one(
 ) -> Parting | None:
     """Run both rules once; return where they part."""
     given = [_given(pair, found, choice, k, size, bits) for k in range(1, steps + 1)]
-    starts = [_initial(spec, size) for spec in (pair.a, pair.b)]
-    starts[0]["param"] = given[0].env["param"]
-    at = {**given[0].env, **starts[0]}
-    starts[1]["param"] = independent.evaluate(serialise(found.param), at, bits)
-    given[0].left.update(starts[0])
-    given[0].right.update(starts[1])
-    traces = (
-        independent.run(_lines(pair.a), [g.left for g in given], bits),
-        independent.run(_lines(pair.b), [g.right for g in given], bits),
-    )
+    starts, traces = _traces(pair, found, given, size, bits)
     latest = [dict(start) for start in starts]
     for k in range(steps):
         rows = [dict(trace[k]) for trace in traces]
@@ -187,6 +214,31 @@ def _one(
             if apart(mapped, latest[1][name]) is not None:
                 return _parting(k + 1, name, mapped, latest[1][name], choice, pair)
     return None
+
+
+Trace = list[list[tuple[str, Values]]]
+
+
+def _traces(
+    pair: Pair,
+    found: RunMap,
+    given: Sequence[_Given],
+    size: int,
+    bits: int,
+    *,
+    left_only: bool = False,
+) -> tuple[list[dict[str, Values]], list[Trace]]:
+    """Run both rules, or the first; return how they start, and what they come by."""
+    starts = [_initial(spec, size) for spec in (pair.a, pair.b)]
+    starts[0]["param"] = given[0].env["param"]
+    at = {**given[0].env, **starts[0]}
+    starts[1]["param"] = independent.evaluate(serialise(found.param), at, bits)
+    given[0].left.update(starts[0])
+    given[0].right.update(starts[1])
+    traces = [independent.run(_lines(pair.a), [g.left for g in given], bits)]
+    if not left_only:
+        traces.append(independent.run(_lines(pair.b), [g.right for g in given], bits))
+    return starts, traces
 
 
 def _initial(spec: OptimizerSpec, size: int) -> dict[str, Values]:
@@ -215,17 +267,23 @@ def _inside(spec: OptimizerSpec, values: Mapping[str, Values]) -> bool:
 def _parting(
     step: int, what: str, left: Values, right: Values, choice: Choice, pair: Pair
 ) -> Parting:
-    point: dict[str, str] = {}
     element = apart(left, right) or 0
+    shown = show_interval(left[element]), show_interval(right[element])
+    return Parting(step, what, *shown, _point(choice[:step], pair))
+
+
+def _point(choice: Choice, pair: Pair) -> dict[str, str]:
+    """Return what was chosen for some steps, as text."""
+    point: dict[str, str] = {}
     for name in pair.base:
-        values = [c[name] for c in choice[:step]]
+        values = [c[name] for c in choice]
         if len(set(values)) == 1:
             point[name] = str(values[0])
         else:
             point |= {f"{name}_{k}": str(v) for k, v in enumerate(values, 1)}
-    for k, chosen in enumerate(choice[:step], 1):
+    for k, chosen in enumerate(choice, 1):
         for name, value in chosen.items():
             if "[" in name:
                 plain = name.replace("[0]", "") if f"{name[:-3]}[1]" not in chosen else name
                 point[plain if plain == "param" else f"{plain}_{k}"] = str(value)
-    return Parting(step, what, show_interval(left[element]), show_interval(right[element]), point)
+    return point

@@ -400,3 +400,39 @@ def test_rules_must_be_given_the_same(rule: Rules) -> None:
         "  at sgd and strange\n"
         "  Fix: relate rules whose steps are given the same"
     )
+
+
+def test_where_the_second_rule_has_no_value_is_said(rule: Rules) -> None:
+    """Sign descent is RMSProp with eps 0, but where all gradients were 0."""
+    signs = replace(
+        rule("sgd"), name="sign_descent", rule=(Set(param, param - lr * sympy.sign(grad)),)
+    )
+    found = relate(signs, rule("rmsprop"))
+    assert (found.verdict, found.where) == ("related", ("rmsprop has a value",))
+    assert explain(found).startswith(
+        "RELATED: every run of sign_descent is a run of rmsprop, where rmsprop has a value\n"
+    )
+    assert found.evidence[-1].endswith("sign_descent has a value and rmsprop has none")
+    assert "grad_1 = 0" in found.evidence[-1]
+
+
+def test_a_step_that_divides_by_zero_is_no_step(rule: Rules) -> None:
+    """With lr and 1 - share both 0 every equation holds once it is multiplied out."""
+    share = symbol("share")
+    heavy = rule("heavy_ball")
+    divided = replace(
+        heavy,
+        name="divided",
+        full_name="momenta:divided",
+        hyperparameters=(*heavy.hyperparameters, Hyperparameter(share, "0.5", "[0, 1)")),
+        rule=(heavy.rule[0], Set(param, param - lr * heavy.state[0].symbol / (1 - share))),
+    )
+    signs = replace(
+        heavy,
+        name="signs",
+        full_name="momenta:signs",
+        rule=(heavy.rule[0], Set(param, param - lr * sympy.sign(heavy.state[0].symbol))),
+    )
+    found = relate(signs, divided)
+    assert found.verdict == "none"
+    assert not any(fact.startswith("without the initial states") for fact in found.evidence)
