@@ -691,6 +691,8 @@ class _Proof:
         if tag in ("abs", "sign"):
             signs = self._sign(region, total, hints[0])
             if tag == "sign":
+                if not signs:  # what it is the sign of has no value
+                    return _NONE
                 only = min(signs, default=0)
                 return ({0: only} if only else {}, _ONE) if len(signs) == 1 else None
             if signs <= WEAK:

@@ -165,7 +165,9 @@ class RegionClaims:
         if tag in ("abs", "sign"):
             signs, hint = self._signs(total)
             hints.append(hint)
-            if tag == "sign":
+            if tag == "sign" and not signs:
+                found = _NONE
+            elif tag == "sign":
                 only = self.space.constant(min(signs)) if len(signs) == 1 else None
                 found = None if only is None else (only.numer, only.denom)
             elif signs <= {0, 1}:
@@ -194,7 +196,7 @@ class RegionClaims:
         e, f = exponent
         if e.is_ground and f.is_ground:
             power = Fraction(int(e.LC) if e else 0, int(f.LC))
-            found, claim = self._rational(base, power, self._oracle(index))
+            found, claim = self._rational(base, power, self._raised(base, exponent))
             if claim is not None:
                 self.claims[str(index)] = claim
             return found
@@ -204,9 +206,10 @@ class RegionClaims:
             return self.space.ring.zero, self.space.one
         return self._law(index, Quotient(*base), Quotient(*exponent))
 
-    def _oracle(self, index: int) -> Quotient | None:
+    def _raised(self, base: Any, exponent: Any) -> Quotient | None:
+        """Return a power as the prover sees it: where two branches meet it may be of the other."""
         try:
-            return self.converter.convert(self.book.table.trees[index])
+            return self.converter.powers.power(Quotient(*base), Quotient(*exponent))
         except (UndefinedEverywhere, NeedSplit, Unsupported):
             return None
 
@@ -290,7 +293,7 @@ class RegionClaims:
 
     def _law(self, index: int, base: Quotient, exponent: Quotient) -> Any:
         """Return base**exponent as a product of generators, times a constant power."""
-        known = self._oracle(index)
+        known = self._raised((base.numer, base.denom), (exponent.numer, exponent.denom))
         if known is None:
             return None
         space, number, places = self.space, self.book.number, self.book.places
