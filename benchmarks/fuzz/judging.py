@@ -24,7 +24,7 @@ from optgen.verify.statement import state
 from optgen.verify.verdicts import Proved, Refuted, Verdict
 
 POINTS = 60
-BEYOND = "beyond"
+NESTED = "nested"
 WORDS = {"Proved": "equal", "Refuted": "different", "Undecided": "unknown"}
 
 
@@ -51,8 +51,8 @@ class Pair:
         left: An expression.
         right: Another.
         made: `rewritten` or `mutated`.
-        shape: `random` or `optimizer`; `beyond` if a norm or mean is of an argument with
-            branches, which is outside the fragment: a reduction is opaque there.
+        shape: `random` or `optimizer`; `nested` if a norm or mean is of an argument with
+            branches.
         change: Kind of the change; empty for a rewritten pair.
         rules: Names of the rewrite rules applied.
     """
@@ -112,7 +112,7 @@ def make(seed: int, number: int) -> Pair:
             made, (right, kind) = "mutated", change
         if left != right and _has_values(left, right, rng):
             if branches_in_sums(left) or branches_in_sums(right):
-                shape = BEYOND
+                shape = NESTED
             return Pair(left, right, made, shape, kind, (*first, *second))
 
 
