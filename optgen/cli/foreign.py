@@ -130,7 +130,7 @@ def run_foreign(request: ForeignRequest) -> tuple[str, ForeignProof]:
         entry.name,
         spec,
         binding,
-        given=_given(request.given, tuple(h.name for h in spec.hyperparameters)),
+        given=_given(request.given, {h.name: h.domain for h in spec.hyperparameters}),
         literals=_literals(request.literals),
         timeout=request.timeout,
     )
@@ -163,23 +163,48 @@ def _entry(entries: list[str], request: ForeignRequest) -> str:
     )
 
 
-def _given(texts: tuple[str, ...], known: tuple[str, ...]) -> Mapping[str, Any]:
+def _given(texts: tuple[str, ...], known: Mapping[str, Any]) -> Mapping[str, Any]:
     from optgen.translation.ptx_bind import read_expression
 
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or name not in known:
+        if not equals:
+            fix = f"write NAME=EXPR with one of {', '.join(known)}"
+            raise UsageError(f"'{text}' has no two sides", where=f"--given {text}", fix=fix)
+        if name not in known:
+            hint = nearest(name, known)
             raise UsageError(
                 f"'{name}' is no hyperparameter of the rule",
                 where=f"--given {text}",
-                fix=f"write NAME=EXPR with one of {', '.join(known)}; {nearest(name, known)}",
+                fix=f"write NAME=EXPR with one of {', '.join(known)}{f'; {hint}' if hint else ''}",
             )
         if name in found:
             raise UsageError(f"{name} is given twice", where=f"--given {text}", fix="give it once")
         rest = tuple(k for k in known if k != name and k not in found)
         found[name] = read_expression(value, rest, f"--given {text}")
+        _check_inside(found[name], known[name], text)
     return found
+
+
+def _check_inside(value: Any, domain: Any, text: str) -> None:
+    """Reject a number outside a domain; an expression over other names may have any value."""
+    from optgen.verify import evaluate as independent
+
+    try:
+        (found,) = independent.evaluate(value, {"param": (independent.exact(0),)}, 128)
+    except KeyError:
+        return
+    except (independent.NoValue, independent.Unclear):
+        raise UsageError(
+            f"'{text}' has no real value", where=f"--given {text}", fix="mend the expression"
+        ) from None
+    if found.low not in domain and found.high not in domain:
+        raise UsageError(
+            f"{text.partition('=')[2].strip()} lies outside {domain}, the domain of the rule",
+            where=f"--given {text}",
+            fix="give a value inside the domain",
+        )
 
 
 def _literals(texts: tuple[str, ...]) -> dict[Fraction, Fraction]:

@@ -72,6 +72,8 @@ def _items(text: str) -> list[tuple[str, str]]:
 def _toml(path: str) -> list[tuple[str, str]]:
     try:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))["bind"]
+        if not isinstance(table, dict):
+            raise KeyError("bind is no table")
         return [(str(left), str(right)) for left, right in table.items()]
     except OSError as error:
         raise UsageError(
@@ -79,7 +81,7 @@ def _toml(path: str) -> list[tuple[str, str]]:
             where=f"--bind {path}",
             fix="name a TOML file with a table [bind], or write the binds themselves",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
         raise UsageError(
             f"the file of binds has no table [bind] that can be read: {error}",
             where=f"--bind {path}",
@@ -124,11 +126,12 @@ class _Reader:
             left, right = right, left
         if not self._is_place(left):
             names = ", ".join(self._names)
+            hint = nearest(left, (*self._names, *self._rows, *self._values))
             raise UsageError(
                 f"'{left}' is no parameter of {self._entry.name}",
                 where=where,
                 fix=f"use a position from 0 to {len(self._names) - 1}, or a name: {names}"
-                f"{nearest(left, (*self._names, *self._rows, *self._values))}",
+                f"{f'; {hint}' if hint else ''}",
             )
         found = _PLACE.fullmatch(self._names.get(left, left))
         assert found is not None

@@ -314,3 +314,20 @@ def test_whole_numbers_that_lose_bits_are_not_followed(line, reason):
     (finding,) = check(text, 5).findings
     assert finding.outcome == "unknown"
     assert reason in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "fix"),
+    [
+        ("lr", "'lr' has no two sides", "write NAME=EXPR with one of lr"),
+        ("lr=-5", "-5 lies outside [0, oo), the domain of the rule", "give a value inside"),
+        ("lr=1/0", "'lr=1/0' has no real value", "mend the expression"),
+        ("foo=1", "'foo' is no hyperparameter of the rule", "write NAME=EXPR with one of lr"),
+    ],
+)
+def test_a_given_value_must_fit_the_rule(given, what, fix):
+    file = str(DATA / "sgd_rest.ptx")
+    result = run("--ptx", file, "--as", "sgd", "--bind", SGD, "--given", given)
+    assert result.exit_code == 2
+    assert what in result.output
+    assert fix in result.output
