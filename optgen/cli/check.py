@@ -80,9 +80,11 @@ def read_certificate(file: Path) -> Any:
         UsageError: There is no such file, or it is no JSON.
     """
     try:
-        if file.stat().st_size > _LARGEST:
+        with file.open("rb") as opened:  # what is no plain file does not tell its size
+            text = opened.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
             raise _unreadable("the file is too large for a certificate", file)
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(text.decode("utf-8"))
     except OSError as error:
         raise _unreadable(f"the certificate cannot be opened: {error.strerror}", file) from None
     except (ValueError, RecursionError) as error:

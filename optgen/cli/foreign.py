@@ -75,6 +75,12 @@ def verify_foreign(
     Raises:
         UsageError: An option is missing, or says what cannot be.
     """
+    if not request["timeout"] > 0:  # what is no number is in every range
+        raise UsageError(
+            f"a check with --timeout {request['timeout']} cannot look at anything",
+            where="--timeout",
+            fix="allow some seconds",
+        )
     if request["ptx"] is None:
         for option in ("rule", "bind", "entry", "given", "literals"):
             if request[option]:

@@ -73,7 +73,8 @@ def grow(
             converter = branch.converter = Converter(program, factorer, region)
         try:
             branch.values = tuple(goal(converter))
-        except NeedSplit as split:
+        except NeedSplit as asked:
+            split = _real_first(converter, asked)
             todo += branch.split(field, split.factor, split.parts)
         except NoProof as error:
             empty = contradiction(converter)
@@ -83,6 +84,22 @@ def grow(
             place = " and ".join(region.conditions(field))
             return Failure(f"{error} where {place}" if place else str(error), converter)
     return tree
+
+
+def _real_first(converter: Converter, split: NeedSplit) -> NeedSplit:
+    """Return a split that comes before another: whether the roots in its factor are real."""
+    space, signs = converter.space, converter.signs
+    for index in space.occurring(split.factor):
+        if not space.generators[index].degree:
+            continue
+        radicand = converter.settled(space.generators[index].radicand)
+        if not radicand or signs.known(radicand) <= {0, 1}:
+            continue
+        for base, exponent in signs.factorer.factor(radicand).powers:
+            found = signs.of_factor(base)
+            if exponent % 2 and not (found <= {0, 1} or found <= {0, -1}):
+                return _real_first(converter, NeedSplit(base, (found & {0, 1}, found & {-1})))
+    return split
 
 
 def same_arguments(
