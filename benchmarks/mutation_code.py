@@ -1,6 +1,6 @@
 """Mutation gate, code: does a build notice a slip in the compiler itself?
 
-    python benchmarks/mutation_code.py [--kind KIND ...] [--limit N] [--write]
+    python benchmarks/mutation_code.py [--kind KIND ...] [--limit N] [--minutes M] [--write]
 
 Four kinds of single-site mutants: of lowering and its passes (`optgen/lower.py`,
 `stages.py`, `passes/`), of the backends that print code, of the templates, and of the
@@ -14,6 +14,7 @@ checks that every build makes. What becomes of it:
 * proved right: they differ, and the build proves that they compute the rule with the
   lowered kernel's bits (mutants of passes and kernels, of which nothing else is used);
 * caught by tests: the build passes, the tests of kernels on a copy with the mutant do not;
+* not judged: the time given by `--minutes` was over before; counted, and no success;
 * not noticed: none of these. Each is listed; the command exits with 1 if there is one
   that `EXPLAINED` does not hold with a reason.
 """
@@ -22,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import json
 import multiprocessing
 import os
@@ -39,6 +39,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -135,22 +136,24 @@ def python_mutants(file: Path, kind: str) -> Iterator[Mutant]:
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    count = sum(1 for _ in ast.walk(tree))
-    for index in range(count):
-        for number in range(3):
-            changed = copy.deepcopy(tree)
-            node = list(ast.walk(changed))[index]
-            original = list(ast.walk(tree))[index]
-            if id(original) in documented:
-                break
-            words = _change(node, number)
-            if words is None:
-                break
-            if not words:
+    name = file.relative_to(ROOT).as_posix()
+    unchanged = [ast.unparse(statement) for statement in tree.body]
+    for place, statement in enumerate(tree.body):
+        for node in list(ast.walk(statement)):
+            if id(node) in documented:
                 continue
-            text = ast.unparse(ast.fix_missing_locations(changed))
-            name = file.relative_to(ROOT).as_posix()
-            yield Mutant(kind, name, getattr(original, "lineno", 0), words, text)
+            for number in range(3):
+                held = dict(vars(node))
+                words = _change(node, number)
+                text = ast.unparse(ast.fix_missing_locations(statement)) if words else ""
+                vars(node).clear()
+                vars(node).update(held)
+                if words is None:
+                    break
+                if words:
+                    texts = [*unchanged[:place], text, *unchanged[place + 1 :]]
+                    line = getattr(node, "lineno", 0)
+                    yield Mutant(kind, name, line, words, "\n".join(texts) + "\n")
 
 
 def _change(node: ast.AST, number: int) -> str | None:
@@ -248,15 +251,13 @@ def text_mutants(path: str, source: str, kind: str) -> Iterator[Mutant]:
 
 
 def all_mutants(kinds: tuple[str, ...], limit: int, seed: int) -> list[Mutant]:
-    """Return the mutants of every kind, at most `limit` of each, drawn by a seed."""
-    found: list[Mutant] = []
+    """Return the mutants of every kind, at most `limit` of each, drawn by a seed, kinds in turn."""
+    drawn: list[list[Mutant]] = []
     for kind in kinds:
         several = {m.text: m for m in _mutants(kind)}  # the same text is the same mutant
         every = list(several.values())
-        if len(every) > limit:
-            every = random.Random(f"{seed} {kind}").sample(every, limit)
-        found += every
-    return found
+        drawn.append(random.Random(f"{seed} {kind}").sample(every, min(limit, len(every))))
+    return [m for turn in zip_longest(*drawn) for m in turn if m is not None]
 
 
 def _mutants(kind: str) -> Iterator[Mutant]:
@@ -407,13 +408,15 @@ def in_a_child(task: Callable[[], Any]) -> tuple[str, Any]:
         child.join()
 
 
-def judge(mutant: Mutant) -> Outcome:
-    """Say what becomes of a mutant."""
+def judge(mutant: Mutant, deadline: float) -> Outcome:
+    """Say what becomes of a mutant; "not judged" if there is no answer before the deadline."""
 
     def outcome(fate: str, detail: str = "") -> Outcome:
         where = (mutant.kind, mutant.file, mutant.line, mutant.change)
         return Outcome(*where, fate, detail[:300])
 
+    if time.monotonic() > deadline:
+        return outcome("not judged")
     ended, result = in_a_child(lambda: build(mutant))
     if ended != "done":
         return outcome("refused", result)
@@ -430,7 +433,10 @@ def judge(mutant: Mutant) -> Outcome:
         return outcome("comments")
     if mutant.kind in ("kernels", "passes"):
         return outcome("proved right")
-    said = tested(mutant)
+    try:
+        said = tested(mutant, deadline)
+    except subprocess.TimeoutExpired:
+        return outcome("not judged", "the tests did not end in time")
     if said:
         return outcome("caught by tests", said)
     return outcome("not noticed")
@@ -455,8 +461,11 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def tested(mutant: Mutant) -> str:
-    """Run the tests of kernels on a copy with the mutant; return the first failure, or nothing."""
+def tested(mutant: Mutant, deadline: float) -> str:
+    """Run the tests of kernels on a copy with the mutant; return the first failure, or nothing.
+
+    Raises `subprocess.TimeoutExpired` if they have not ended by the deadline.
+    """
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder)
         for name in ("optgen", "specs", "templates", "tests", "generated", "examples"):
@@ -468,7 +477,8 @@ def tested(mutant: Mutant) -> str:
         environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
         run = lambda *words: subprocess.run(  # noqa: E731
             [sys.executable, *words],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=600,
+            cwd=folder, env=environment, capture_output=True, text=True,
+            timeout=max(1.0, deadline - time.monotonic()),
         )  # fmt: skip
         if mutant.kind != "kernels":
             code = "from optgen.cli import main; main()"
@@ -504,6 +514,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--limit", type=int, default=150, help="mutants per kind")
+    parser.add_argument("--minutes", type=float, default=60.0, help="what then is open stays open")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("--write", action="store_true", help="write results/mutation_code.json")
@@ -515,11 +526,17 @@ def main() -> int:
         return 2
     CLEAN.update(result["texts"])
     chosen = all_mutants(tuple(asked.kind), asked.limit, asked.seed)
+    deadline = time.monotonic() + 60 * asked.minutes
     with ThreadPoolExecutor(asked.jobs) as pool:
-        outcomes = list(pool.map(judge, chosen))
+        outcomes = []
+        for found in pool.map(judge, chosen, [deadline] * len(chosen)):
+            outcomes.append(found)
+            if found.fate != "not judged":
+                where = f"{found.file}:{found.line}: {found.change}"
+                print(f"{found.fate}: {where}: {found.detail}", file=sys.stderr, flush=True)
     fates = (
         *("refused", "caught", "no effect", "comments", "proved right", "caught by tests"),
-        "not noticed",
+        *("not noticed", "not judged"),
     )
     print(f"{'kind':10} {'mutants':>8} " + " ".join(f"{f:>16}" for f in fates))
     rows = []
@@ -537,7 +554,7 @@ def main() -> int:
     if asked.write:
         document = {
             "command": f"python benchmarks/mutation_code.py --limit {asked.limit} "
-            f"--seed {asked.seed} --write",
+            f"--minutes {asked.minutes:g} --jobs {asked.jobs} --seed {asked.seed} --write",
             "date": date.today().isoformat(),
             "machine": machine(),
             "python": platform.python_version(),
