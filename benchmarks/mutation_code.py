@@ -500,6 +500,34 @@ def reason(mutant: Outcome) -> str:
 # --- the command ----------------------------------------------------------------
 
 
+def as_markdown(document: dict[str, Any]) -> str:
+    """Return the page of a result."""
+    columns = list(document["kinds"][0])
+    rows = [[str(row[c]) for c in columns] for row in document["kinds"]]
+    survivors = [
+        f"* `{o['file']}`, line {o['line']}: {o['change']}: {o['explained'] or 'NOT EXPLAINED'}"
+        for o in document["outcomes"]
+        if o["fate"] == "not noticed"
+    ]
+    return "\n".join(
+        [
+            "# Mutation gate of the compiler",
+            "",
+            f"    {document['command']}",
+            "",
+            f"{document['date']}, Python {document['python']}, {document['machine']}, "
+            f"{document['seconds']} s. What the words mean stands at the head of the script.",
+            "",
+            *(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]),
+            "",
+            "Not noticed, and why:" if survivors else "None was not noticed.",
+            "",
+            *survivors,
+            "",
+        ]
+    )
+
+
 def machine() -> str:
     """Return the processor's model, without the host's name."""
     try:
@@ -517,7 +545,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="what then is open stays open")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
-    parser.add_argument("--write", action="store_true", help="write results/mutation_code.json")
+    parser.add_argument("--write", action="store_true", help="write the results")
     asked = parser.parse_args()
     started = time.perf_counter()
     ended, result = in_a_child(lambda: build(None))
@@ -562,6 +590,8 @@ def main() -> int:
             "kinds": rows,
             "outcomes": [asdict(o) | {"explained": reason(o)} for o in outcomes],
         }
+        page = RESULTS / "mutation_code.md"
+        page.write_text(as_markdown(document), encoding="utf-8")
         path = RESULTS / "mutation_code.json"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 1 if unexplained else 0
