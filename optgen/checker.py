@@ -954,7 +954,11 @@ def words(found: Accepted | Rejected) -> str:
     """Return what was found, in one line."""
     if isinstance(found, Rejected):
         return f"rejected: {found.reason}"
-    return f"accepted: {found.equations} equations hold, proved in {found.regions} regions"
+    equations, regions = (
+        f"1 {word}" if n == 1 else f"{n} {word}s"
+        for n, word in ((found.equations, "equation"), (found.regions, "region"))
+    )
+    return f"accepted: {equations} proved, in {regions}"
 
 
 def main(arguments: list[str]) -> int:

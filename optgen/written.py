@@ -122,8 +122,10 @@ class _Reader:
 
     def regrouped(self, tree: ast.expr, value: object) -> SpecError:
         """Return the error for an expression that sympy holds in another grouping."""
+        source = self.source(tree)
+        into = "" if source == str(value) else f" into '{value}'"  # it prints another order
         return SpecError(
-            f"sympy has regrouped '{self.source(tree)}' into '{value}'",
+            f"sympy has regrouped '{source}'{into}",
             fix="give each group, and what stands under a root, a name with a Let; "
             "a Let is never regrouped",
         )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from optgen.errors import UsageError
 from optgen.spec_files import spec_path
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,3 +42,15 @@ def specs(function: F) -> F:
         help="A further folder (or file) of rules; may be given several times. "
         "[tool.optgen] specs in pyproject.toml does the same.",
     )(function)
+
+
+def only_one(
+    _ctx: click.Context, parameter: click.Parameter, given: tuple[Path, ...]
+) -> Path | None:
+    """Return the value of an option that is given once or not at all."""
+    if len(given) > 1:
+        raise UsageError(
+            f"{parameter.opts[0]} is given {len(given)} times",
+            fix="give one folder that holds all of them",
+        )
+    return given[0] if given else None

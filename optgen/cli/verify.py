@@ -24,6 +24,8 @@ from optgen.doctor import LEVELS
 )
 @click.option(
     "--claims",
+    multiple=True,
+    callback=options.only_one,
     type=click.Path(path_type=Path, exists=True),
     metavar="DIR",
     help="A folder (or file) of claims to check besides the rules.",
