@@ -169,8 +169,8 @@ def test_algebra_wants_every_rule_to_equal_itself_and_no_other(
 def test_claims_come_from_one_folder(optgen: Any, tmp_path: Path) -> None:
     result = optgen("verify", "--claims", tmp_path, "--claims", tmp_path)
     assert result.exit_code == 2
-    assert "--claims is given 2 times" in result.output
-    assert "Fix: give one folder" in result.output
+    assert "--claims is given 2 times" in result.err
+    assert "Fix: give one folder" in result.err
 
 
 def test_claims_are_read_from_the_folder_that_is_named(optgen: Any, tmp_path: Path) -> None:
