@@ -520,6 +520,7 @@ def as_markdown(document: dict[str, Any]) -> str:
             "",
             f"{document['date']}, Python {document['python']}, {document['machine']}, "
             f"{document['seconds']} s. What the words mean stands at the head of the script.",
+            *(["", document["note"]] if "note" in document else []),
             "",
             *(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows]),
             "",
