@@ -80,9 +80,7 @@ class _Algebra:
         bits = max(map(int.bit_length, a.values()), default=0) + max(
             map(int.bit_length, b.values()), default=0
         )
-        self.work += len(a) * len(b) * (1 + bits // 128) + 1
-        if self.work > _WORK:
-            raise _No("it takes more work than a certificate may")
+        self.spend(len(a) * len(b) * (1 + bits // 128) + 1)
         total: Poly = {}
         for m, c in a.items():
             for n, d in b.items():
@@ -90,6 +88,11 @@ class _Algebra:
         if any(m & self.over or c.bit_length() > _LONGEST for m, c in total.items()):
             raise _No("it has a polynomial with huge exponents or coefficients")
         return {m: c for m, c in total.items() if c}
+
+    def spend(self, work: int) -> None:
+        self.work += work
+        if self.work > _WORK:
+            raise _No("it takes more work than a certificate may")
 
     def power(self, a: Poly, exponent: int) -> Poly:
         if not 0 <= exponent <= 128:
@@ -329,6 +332,7 @@ class _Region:
 
     def on_box(self, a: Poly) -> Signs:
         """Return the signs that the coefficients allow."""
+        self.algebra.spend(len(a) * (1 + self.algebra.width // 8))
         used = self.algebra.used(a)
         domains = [d for i in used if (d := self.domains[i]) is not None]
         if len(domains) < len(used):
@@ -363,10 +367,16 @@ class _Region:
                 below = high is not None and (high < 0 or (high == 0 and high_open))
                 faces.append([{at} if above or below else set()])
                 continue
+            degree = max(m[at] for m in terms)
+            if degree > 1000:
+                return ANY
+            both = low is not None and high is not None
+            cost = sum((m[at] + 1) * (degree - m[at] + 1 if both else 1) for m in terms)
+            bits = sum(end.numerator.bit_length() for end in (low, high) if end is not None)
+            self.algebra.spend(5 * cost * (1 + bits * degree // 2048))
             terms, ends = _over_positive(terms, at, domain)
             faces.append(ends)
-            self.algebra.work += 20 * len(terms)
-            if len(terms) > 4000 or self.algebra.work > _WORK:
+            if len(terms) > 4000:
                 return ANY
         kinds = {c > 0 for c in terms.values()}
         if len(kinds) != 1:
@@ -462,7 +472,8 @@ class _Proof:
         for coefficient, powers in terms:
             monomial = 0
             for index, exponent in powers:
-                if not (0 <= index < len(self.generators) and 0 <= exponent < 1000):
+                width = len(self.generators)
+                if not (0 <= index < width and 0 <= exponent < 1000 and len(powers) <= width):
                     raise Malformed("a polynomial has an unknown generator or a huge exponent")
                 monomial += int(exponent) << (_FIELD * index)
             if type(coefficient) is not int or coefficient.bit_length() > _LONGEST:
@@ -744,9 +755,12 @@ class _Proof:
             return None
         _, degree, constant, parts, factors, rest, root = claim
         constant = _number(constant)
+        if degree < 1:
+            raise _No("it takes a root of no degree")
         left = {m: Fraction(c, f[0]) for m, c in e.items()}
         left[0] = left.get(0, Fraction(0)) - constant
-        whole = degree == 1 and constant.denominator == 1
+        whole = degree == 1 and constant.denominator == 1 and self._whole(e)
+        whole = whole and all(c.denominator == 1 for c in left.values())
         over, under = a, b
         exponents: list[dict[int, Fraction]] = []
         for numer, denom, count, inner, divides, hint in parts:
@@ -938,6 +952,8 @@ def check(document: Any, statements: Any = None) -> Accepted | Rejected:
         if document["kind"] != KIND or document["version"] != VERSION:
             raise Malformed(f"this is no certificate of kind '{KIND}', version {VERSION}")
         proofs = document["proofs"]
+        if not proofs or not all(p["statement"]["equations"] for p in proofs):
+            raise Malformed("it states nothing")
         if statements is not None and [p["statement"] for p in proofs] != statements:
             return Rejected("it is a certificate of something else")
         regions = sum(_Proof(p["statement"], p["proof"]).run() for p in proofs)
