@@ -51,8 +51,8 @@ from optgen.verify import compare
 from optgen.verify.given import read_given
 from optgen.verify.lowered import prove_lowering
 from optgen.verify.mutants import mutants
-from optgen.verify.runs import Race, Rule
-from optgen.verify.sides import Side
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Race, Rule
 
 RESULTS = Path(__file__).parent / "results"
 RTOL, ATOL = 1.3e-6, 1e-5

@@ -226,6 +226,28 @@ def test_generated_adapters_import_their_library_only(library: str) -> None:
         assert tops <= {"numpy", "optgen", library, *sys.stdlib_module_names}, file.name
 
 
+ROOMS = {
+    "normal": set[str](),
+    "certificate": {"normal"},
+    "witness": {"normal"},
+    "proof": {"normal", "certificate"},
+    "runs": {"normal", "witness", "proof"},
+    "smt": {"certificate", "witness", "proof", "runs"},
+}
+"""The rooms of `optgen.verify`, and those that each may import from."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_of_verify_import_downwards(room: str) -> None:
+    inside = [m for m in MODULES if f"{m}.".startswith(f"verify.{room}.")]
+    assert inside
+    for module in inside:
+        for name in imports(MODULES[module], lazy=True):
+            parts = name.split(".")
+            if parts[0] == "verify" and len(parts) > 1 and parts[1] in ROOMS:
+                assert parts[1] in {room, *ROOMS[room]}, f"{module} imports {name}"
+
+
 # --- sizes and habits ---------------------------------------------------------
 
 

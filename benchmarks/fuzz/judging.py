@@ -16,11 +16,11 @@ from fuzz.rewriting import rewritten
 from fuzz.trees import DOMAINS, Tree, branches_in_sums, text, variables
 from optgen.checker import Malformed, Rejected, check
 from optgen.domains import Domain
-from optgen.verify import smt
+from optgen.verify.certificate.statement import state
 from optgen.verify.deadline import Deadline
 from optgen.verify.decision import decide_trees
 from optgen.verify.proof import Equation
-from optgen.verify.statement import state
+from optgen.verify.smt import ask as smt
 from optgen.verify.verdicts import Proved, Refuted, Verdict
 
 POINTS = 60

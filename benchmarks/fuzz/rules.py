@@ -119,7 +119,7 @@ def judge_rules(seed: int, number: int, limits: Limits) -> Outcome:
         wrong = _unseen(left, right, found)
     said = ""
     if limits.z3:
-        from optgen.verify.opinion import second_opinion
+        from optgen.verify.smt.opinion import second_opinion
 
         said, why = second_opinion(left, right, found, limit=4 * limits.z3)
         if said == "disagrees":

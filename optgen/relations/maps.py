@@ -12,7 +12,7 @@ from optgen.domains import STEP, Domain
 from optgen.spec import OptimizerSpec
 from optgen.symbols import param, symbol
 from optgen.verify.deadline import Deadline
-from optgen.verify.sides import Side
+from optgen.verify.runs.sides import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from sympy.polys.rings import PolyRing
 
 from optgen.domains import REAL
 from optgen.relations.systems import RULE, Condition, Roles, Split, System
-from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline
-from optgen.verify.factors import Factorer
-from optgen.verify.field import Field, MoreGenerators, Poly, UndefinedEverywhere
+from optgen.verify.normal.convert import Converter, Program
+from optgen.verify.normal.factors import Factorer
+from optgen.verify.normal.field import Field, MoreGenerators, Poly, UndefinedEverywhere
+from optgen.verify.normal.regions import NeedSplit, Region
 from optgen.verify.proof import Equation
-from optgen.verify.regions import NeedSplit, Region
 from optgen.verify.serialise import Tree
 from optgen.verify.verdicts import Unsupported
 

@@ -13,8 +13,8 @@ from optgen.relations.maps import Pair, RunMap
 from optgen.spec import Hyperparameter
 from optgen.verify.deadline import Deadline
 from optgen.verify.proof import Equation, Failure, prove_equal, prove_signs
+from optgen.verify.runs.sides import Side, Step, rename
 from optgen.verify.serialise import Tree, serialise
-from optgen.verify.sides import Side, Step, rename
 
 EVERY = "every step from every state, and the initial states correspond"
 FIRST = "the first step from the initial states, and every later step from every state"

@@ -16,7 +16,7 @@ from sympy.polys.orderings import grevlex
 from sympy.polys.rings import PolyRing
 
 from optgen.domains import Domain
-from optgen.verify.field import Poly
+from optgen.verify.normal.field import Poly
 
 RULE = "the rule of"
 """What the origin of a condition begins with that only says what a root or an inverse is."""

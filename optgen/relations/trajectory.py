@@ -9,8 +9,8 @@ from fractions import Fraction
 import sympy
 
 from optgen.spec import OptimizerSpec
+from optgen.verify.runs.sides import Side
 from optgen.verify.serialise import Tree
-from optgen.verify.sides import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Start:
 
     def replaced(self, name: str, value: Tree) -> Start:
         """Put a tree in the place of a free variable."""
-        from optgen.verify.sides import rename
+        from optgen.verify.runs.sides import rename
 
         known = {name: value}
         return Start(

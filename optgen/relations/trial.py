@@ -12,10 +12,10 @@ from optgen.relations.maps import Pair, RunMap
 from optgen.spec import OptimizerSpec
 from optgen.verify import evaluate as independent
 from optgen.verify.deadline import Deadline
-from optgen.verify.sampling import sample
+from optgen.verify.runs.traces import QUERY, apart
 from optgen.verify.serialise import Tree, holds, serialise
 from optgen.verify.show import show_interval
-from optgen.verify.traces import QUERY, apart
+from optgen.verify.witness.sampling import sample
 
 _BITS = (128, 512)
 _ATTEMPTS = 60

@@ -20,10 +20,10 @@ from optgen.sheet.subject import MINUS_ONE, Subject, power, reason_of, times, un
 from optgen.sheet.units import Units
 from optgen.spec import OptimizerSpec, Set
 from optgen.symbols import grad, param, symbol
-from optgen.verify.hunt import Hunt
-from optgen.verify.runs import Race, Rule
+from optgen.verify.runs.hunt import Hunt
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Race, Rule
 from optgen.verify.serialise import Tree
-from optgen.verify.sides import Side
 from optgen.verify.verdicts import Proved
 
 _HOW = "the decider, on the one-step map with every name scaled by its unit"

@@ -24,7 +24,7 @@ from optgen.sheet.limit import Limit, NoLimit, take_limit
 from optgen.sheet.subject import Subject, neat, unused, values_behind
 from optgen.spec import OptimizerSpec, Set
 from optgen.symbols import grad, param, symbol
-from optgen.verify.sampling import sample
+from optgen.verify.witness.sampling import sample
 
 _SAMPLES = 200
 _MOST_STATES = 5

@@ -20,8 +20,8 @@ from optgen.spec import Assignment, OptimizerSpec
 from optgen.verify.deadline import Deadline, OutOfTime
 from optgen.verify.decision import decide_trees, refute_trees
 from optgen.verify.proof import Equation, Failure, prove_equal, prove_signs
+from optgen.verify.runs.sides import Side, rename
 from optgen.verify.serialise import Tree, serialise
-from optgen.verify.sides import Side, rename
 from optgen.verify.verdicts import Certificate, Proved, Refuted, Undecided, Verdict
 
 MINUS_ONE: Tree = ("number", Fraction(-1))

@@ -19,8 +19,8 @@ from optgen.translation.ptx_reals import Reals
 from optgen.translation.terms import Term, Terms
 from optgen.verify.deadline import Deadline, OutOfTime, within
 from optgen.verify.decision import decide_trees
+from optgen.verify.runs.sides import Side
 from optgen.verify.serialise import Tree
-from optgen.verify.sides import Side
 from optgen.verify.verdicts import Proved, Refuted, Unsupported
 
 Outcome = OneOf["proved", "refuted", "unknown"]

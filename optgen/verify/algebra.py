@@ -18,9 +18,9 @@ from optgen.verify.claims import TIMEOUT, Claim, check_claim
 from optgen.verify.comparing import compare
 from optgen.verify.deadline import Deadline
 from optgen.verify.given import read_given
-from optgen.verify.opinion import second_opinion
-from optgen.verify.sides import Side
-from optgen.verify.smt import CONTRADICTION, Opinion, find
+from optgen.verify.runs.sides import Side
+from optgen.verify.smt.ask import CONTRADICTION, Opinion, find
+from optgen.verify.smt.opinion import second_opinion
 
 Outcome = Literal["ok", "failed", "unknown"]
 

@@ -238,7 +238,7 @@ def check_claim(claim: Claim, timeout: float = TIMEOUT) -> ClaimResult:
 
 
 def _differs_at(claim: Claim) -> bool:
-    from optgen.verify.replay import differ_at
+    from optgen.verify.runs.replay import differ_at
 
     assert claim.witness is not None
     try:

@@ -14,7 +14,9 @@ from optgen.spec import OptimizerSpec
 from optgen.verify.comparison import Comparison
 from optgen.verify.deadline import Deadline, OutOfTime, within
 from optgen.verify.decision import refute_trees
-from optgen.verify.findings import (
+from optgen.verify.given import Given, read_given
+from optgen.verify.proof import Failure
+from optgen.verify.runs.findings import (
     different,
     domains_differ,
     equal,
@@ -22,15 +24,13 @@ from optgen.verify.findings import (
     schedule_words,
     while_constant,
 )
-from optgen.verify.given import Given, read_given
-from optgen.verify.hunt import Hunt
-from optgen.verify.invariants import RunProver, groups_of
-from optgen.verify.mapping import MapProof, Prover, StateMap, both
-from optgen.verify.matchings import matchings
-from optgen.verify.proof import Failure
-from optgen.verify.runs import Race, Rule, State
-from optgen.verify.scales import SAME, Scale, Scales
-from optgen.verify.sides import Side
+from optgen.verify.runs.hunt import Hunt
+from optgen.verify.runs.invariants import RunProver, groups_of
+from optgen.verify.runs.mapping import MapProof, Prover, StateMap, both
+from optgen.verify.runs.matchings import matchings
+from optgen.verify.runs.scales import SAME, Scale, Scales
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Race, Rule, State
 from optgen.verify.verdicts import Refuted, Unsupported
 
 TIMEOUT = 20.0

@@ -12,18 +12,18 @@ import sympy
 
 from optgen.domains import REAL, STEP, Domain
 from optgen.verify import evaluate as independent
-from optgen.verify.borders import approach, borders_of
-from optgen.verify.convert import Converter
 from optgen.verify.deadline import Deadline, OutOfTime, within
-from optgen.verify.enclose import Blurred, Interpreter, Numbers, TooLarge, Undefined, Vector
-from optgen.verify.inside import points_inside
-from optgen.verify.minimise import minimise
+from optgen.verify.normal.convert import Converter
 from optgen.verify.proof import Equation, Failure, prove_equal
-from optgen.verify.sampling import sample
 from optgen.verify.serialise import Tree, constants, cut, in_order, serialise, symbols_of
 from optgen.verify.show import show_interval
-from optgen.verify.smt import reviewed
+from optgen.verify.smt.ask import reviewed
 from optgen.verify.verdicts import Proved, Refuted, Undecided, Unsupported, Verdict
+from optgen.verify.witness.borders import approach, borders_of
+from optgen.verify.witness.enclose import Blurred, Interpreter, Numbers, TooLarge, Undefined, Vector
+from optgen.verify.witness.inside import points_inside
+from optgen.verify.witness.minimise import minimise
+from optgen.verify.witness.sampling import sample
 
 _BITS = (96, 384, 1536)
 _SAMPLES = 60

@@ -14,7 +14,7 @@ from optgen.errors import UsageError, nearest
 from optgen.spec import OptimizerSpec
 from optgen.symbols import Abs, Max, Min, sqrt, symbol
 from optgen.verify.deadline import Deadline
-from optgen.verify.placing import Place, place
+from optgen.verify.runs.placing import Place, place
 
 SIDES = ("left", "right")
 

@@ -21,8 +21,8 @@ from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Red
 from optgen.spec import OptimizerSpec
 from optgen.verify.deadline import Deadline
 from optgen.verify.decision import decide_trees
+from optgen.verify.runs.sides import Side
 from optgen.verify.serialise import Tree, holds, names
-from optgen.verify.sides import Side
 from optgen.verify.verdicts import Proved, Refuted, Unsupported
 
 Outcome = OneOf["equal", "different", "unknown"]

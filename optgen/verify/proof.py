@@ -7,20 +7,20 @@ from typing import Any
 
 from optgen.checker import KIND, VERSION, Rejected, check
 from optgen.domains import REAL, Domain
-from optgen.verify.branches import Branch
-from optgen.verify.certificates import Writer
-from optgen.verify.convert import Converter, Program
+from optgen.verify.certificate.statement import Equation as Equation
+from optgen.verify.certificate.statement import state
+from optgen.verify.certificate.writer import Writer
 from optgen.verify.deadline import Deadline, OutOfTime
-from optgen.verify.factors import Factorer
-from optgen.verify.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
-from optgen.verify.growing import Failure as Failure
-from optgen.verify.growing import Goal, NoProof, grow, same_arguments
-from optgen.verify.powers import NegativeExponent
-from optgen.verify.regions import Region
+from optgen.verify.normal.branches import Branch
+from optgen.verify.normal.convert import Converter, Program
+from optgen.verify.normal.factors import Factorer
+from optgen.verify.normal.field import Field, MoreGenerators, Quotient, UndefinedEverywhere
+from optgen.verify.normal.growing import Failure as Failure
+from optgen.verify.normal.growing import Goal, NoProof, grow, same_arguments
+from optgen.verify.normal.powers import NegativeExponent
+from optgen.verify.normal.regions import Region
+from optgen.verify.normal.structure import signs_as_written
 from optgen.verify.serialise import Tree, names
-from optgen.verify.statement import Equation as Equation
-from optgen.verify.statement import state
-from optgen.verify.structure import signs_as_written
 from optgen.verify.verdicts import Certificate, RegionProof, Unsupported
 
 _MOST_GENERATORS = 40

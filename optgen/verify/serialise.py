@@ -25,6 +25,16 @@ from optgen.verify.verdicts import Unsupported
 
 Tree = tuple[Any, ...]
 
+RELATIONS: Mapping[str, tuple[int, ...]] = {
+    "<": (-1,),
+    "<=": (-1, 0),
+    ">": (1,),
+    ">=": (0, 1),
+    "==": (0,),
+    "!=": (-1, 1),
+}
+"""For each operator, the signs of `left - right` for which the relation holds."""
+
 _MOST_NODES = 50_000
 _MOST_LEVELS = 1_000  # sympy and the standard library go down as deep as an expression
 _WRITTEN_LEVELS = 6  # of an expression that a message quotes

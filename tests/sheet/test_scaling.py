@@ -11,7 +11,7 @@ from optgen.sheet.subject import Subject
 from optgen.sheet.units import infer
 from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
 from optgen.symbols import exp_avg, grad, lr, param, sign, symbol
-from optgen.verify.replay import differ_at
+from optgen.verify.runs.replay import differ_at
 
 Make = Callable[[OptimizerSpec | str], Subject]
 SCALING = "scaling every gradient by c > 0"

@@ -11,8 +11,8 @@ from sympy import ZZ
 from sympy.polys.rings import ring
 
 from optgen.domains import NONNEGATIVE, POSITIVE, REAL, UNIT, Domain
-from optgen.verify.boxes import ANY, signs_on_box
-from optgen.verify.sampling import middle
+from optgen.verify.normal.boxes import ANY, signs_on_box
+from optgen.verify.witness.sampling import middle
 
 R, x, y = ring("x, y", ZZ)
 CLOSED = Domain.parse("[0, 1]")

@@ -18,7 +18,7 @@ from optgen.loader import Catalogue, load_catalogue
 from optgen.spec import Hyperparameter, Let, OptimizerSpec, Set, StateBuffer
 from optgen.symbols import Max, exp_avg, grad, lr, momentum, momentum_buffer, param, sqrt, symbol
 from optgen.verify import compare, explain
-from optgen.verify.replay import differ_at
+from optgen.verify.runs.replay import differ_at
 
 CLAIM_SPECS = Path(__file__).parents[1] / "claims" / "specs"
 KEYS = [

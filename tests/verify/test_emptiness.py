@@ -8,14 +8,14 @@ from fractions import Fraction
 import pytest
 
 from optgen.domains import NONNEGATIVE, REAL, UNIT, Domain
-from optgen.verify.convert import Converter, Program
 from optgen.verify.deadline import Deadline
-from optgen.verify.emptiness import contradiction
-from optgen.verify.factors import Factorer
-from optgen.verify.field import Field
-from optgen.verify.inside import points_inside
-from optgen.verify.regions import Region
-from optgen.verify.simplex import combination
+from optgen.verify.normal.convert import Converter, Program
+from optgen.verify.normal.emptiness import contradiction
+from optgen.verify.normal.factors import Factorer
+from optgen.verify.normal.field import Field
+from optgen.verify.normal.regions import Region
+from optgen.verify.normal.simplex import combination
+from optgen.verify.witness.inside import points_inside
 
 
 def system(rows: list[tuple[list[int], int]]) -> list[tuple[list[Fraction], Fraction]]:

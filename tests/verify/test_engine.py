@@ -16,7 +16,7 @@ from sympy.polys.rings import ring
 from optgen.domains import NONNEGATIVE, POSITIVE, STEP, UNIT
 from optgen.symbols import step, symbol
 from optgen.verify import decide
-from optgen.verify.engine import FlintEngine, SympyEngine, choose
+from optgen.verify.normal.engine import FlintEngine, SympyEngine, choose
 from optgen.verify.verdicts import Unsupported
 
 RING, X, Y, Z, W = ring("x,y,z,w", ZZ, lex)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optgen.verify import evaluate as independent
-from optgen.verify.enclose import Interpreter, Numbers, Undefined
 from optgen.verify.evaluate import Interval, NoValue, Unclear, evaluate, exact
+from optgen.verify.witness.enclose import Interpreter, Numbers, Undefined
 
 FILE = Path(independent.__file__)
 X, Y = ("name", "x"), ("name", "param")
@@ -142,7 +142,7 @@ def trees() -> Trees:
 @given(trees(), st.fractions(-3, 3, max_denominator=4))
 def test_the_two_evaluators_agree(tree: tuple[object, ...], x: Fraction) -> None:
     """Written apart on purpose; where both have a value, the enclosures must meet."""
-    from optgen.verify.enclose import Blurred
+    from optgen.verify.witness.enclose import Blurred
 
     bits = 256
     try:

@@ -12,7 +12,7 @@ from optgen.errors import UsageError
 from optgen.spec import Hyperparameter, OptimizerSpec, Set, StateBuffer
 from optgen.symbols import Abs, Max, Min, Piecewise, beta1, beta2, exp_avg, grad, lr, param, symbol
 from optgen.verify import Proved, Refuted, compare, decide
-from optgen.verify.sampling import middle
+from optgen.verify.witness.sampling import middle
 
 LR = Hyperparameter(lr, "1e-3", "[0, oo)")
 BETA1 = Hyperparameter(beta1, "0.9", "[0, 1)")

@@ -13,10 +13,10 @@ from optgen.symbols import Max, beta1, grad, lr, momentum, param, symbol
 from optgen.verify import compare
 from optgen.verify.deadline import Deadline
 from optgen.verify.given import read_given
-from optgen.verify.matchings import matchings
-from optgen.verify.runs import Rule
-from optgen.verify.scales import Scale, Scales
-from optgen.verify.sides import Side
+from optgen.verify.runs.matchings import matchings
+from optgen.verify.runs.scales import Scale, Scales
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Rule
 
 LR = Hyperparameter(lr, "1e-3", "[0, oo)")
 MOMENTUM = Hyperparameter(momentum, "0.9", "[0, 1)")

@@ -12,8 +12,8 @@ from optgen.spec import OptimizerSpec
 from optgen.verify import compare
 from optgen.verify.given import read_given
 from optgen.verify.mutants import Mutant, mutants
-from optgen.verify.runs import Race, Rule
-from optgen.verify.sides import Side
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Race, Rule
 
 RULES = load_catalogue()
 SAMPLE = 60

@@ -15,10 +15,10 @@ from optgen.symbols import grad, lr, momentum, momentum_buffer, param, symbol
 from optgen.verify import Comparison, compare, explain, load_claims
 from optgen.verify.deadline import Deadline
 from optgen.verify.given import read_given
-from optgen.verify.hunt import Hunt
-from optgen.verify.replay import differ_at
-from optgen.verify.runs import Race, Rule
-from optgen.verify.sides import Side
+from optgen.verify.runs.hunt import Hunt
+from optgen.verify.runs.replay import differ_at
+from optgen.verify.runs.sides import Side
+from optgen.verify.runs.trajectories import Race, Rule
 
 FOLDER = Path(__file__).parents[1] / "claims"
 RULES = load_catalogue([FOLDER / "specs"])

@@ -21,16 +21,15 @@ from optgen.verify import (
     decide,
     decision,
     load_claims,
-    smt,
     verify_algebra,
 )
 from optgen.verify import algebra as algebra_module
+from optgen.verify.certificate.statement import state
 from optgen.verify.claims import check_claim
-from optgen.verify.opinion import second_opinion
 from optgen.verify.proof import Equation
 from optgen.verify.serialise import serialise
-from optgen.verify.smt import CONTRADICTION, ask, ask_at, opinion, reviewed
-from optgen.verify.statement import state
+from optgen.verify.smt.ask import CONTRADICTION, ask, ask_at, opinion, reviewed
+from optgen.verify.smt.opinion import second_opinion
 from optgen.verify.verdicts import Certificate
 
 needs_z3 = pytest.mark.skipif(
@@ -231,7 +230,7 @@ def test_the_report_counts_opinions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_z3_verdicts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smt, "find", lambda: None)
+    monkeypatch.setattr("optgen.verify.smt.ask.find", lambda: None)
     monkeypatch.setattr(algebra_module, "find", lambda: None)
     assert ask([equation(x, x)], {}).reason == "z3 is not installed"
     assert ask_at([equation(x, x)], {}).reason == "z3 is not installed"

@@ -1,0 +1,1 @@
+"""Writes a finished proof down for `optgen.checker`."""

@@ -1,0 +1,1 @@
+"""Two rules side by side: their runs, how their states match, what all runs keep."""

@@ -1,0 +1,1 @@
+"""A second opinion from z3, where it is installed."""
