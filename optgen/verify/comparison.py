@@ -73,6 +73,11 @@ class Comparison:
     certificate: Certificate | None = None
     constant: tuple[str, ...] = ()
 
+    @property
+    def as_one_step(self) -> bool:
+        """Whether the rules differ only from a state that no run was found to reach."""
+        return self.verdict == "different" and self.reachable is None
+
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as a JSON document."""
         return {
@@ -81,6 +86,7 @@ class Comparison:
             "given": list(self.given),
             "steps": self.steps,
             "verdict": self.verdict,
+            "as_one_step": self.as_one_step,
             "witness": None if self.witness is None else dict(self.witness),
             "left_value": self.left_value,
             "right_value": self.right_value,

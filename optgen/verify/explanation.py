@@ -22,7 +22,7 @@ def explain(comparison: Comparison) -> str:
 
 def _lines(c: Comparison) -> list[str]:
     lines = [f"{c.verdict.upper()}: {c.left} {_RELATIONS[c.verdict]} {c.right}"]
-    if c.verdict == "different" and not c.reachable:
+    if c.as_one_step:
         lines[0] = f"DIFFERENT AS ONE STEP: {c.left} and {c.right} differ from the state below"
         lines.append("(no run from the initial states is known to reach it, or to part them)")
     if c.verdict == "equal while constant":

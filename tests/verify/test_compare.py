@@ -27,6 +27,7 @@ KEYS = [
     "given",
     "steps",
     "verdict",
+    "as_one_step",
     "witness",
     "left_value",
     "right_value",
@@ -76,6 +77,7 @@ def test_witness_of_adamw_against_adam_l2(rules: Catalogue) -> None:
         "given": [],
         "steps": 3,
         "verdict": "different",
+        "as_one_step": False,
         "witness": {
             "lr": "1",
             "beta1": "0",
@@ -196,6 +198,7 @@ def test_states_that_no_run_reaches_are_said_to_be_so() -> None:
     assert Fraction((found.witness or {})["size"]) < 1
     assert "may not be reachable" in found.evidence[1]
     assert explain(found).startswith("DIFFERENT AS ONE STEP: one and two differ")
+    assert found.to_json()["as_one_step"] is True
     assert "no run from the initial states is known to reach it" in explain(found)
 
 
