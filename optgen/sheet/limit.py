@@ -180,12 +180,14 @@ class _Taker:
         return bool({str(s.name) for s in value.free_symbols} & self._moving)
 
     def _power(self, value: sympy.Pow) -> sympy.Expr:
-        exponent = sympy.expand(value.exp)
+        base, exponent = value.base, sympy.expand(value.exp)
+        if base.is_Rational and base > 1:  # sympy writes (24/25)**t as (25/24)**-t at times
+            base, exponent = 1 / base, -exponent
         rate = exponent.coeff(step, 1)
         if rate.has(step) or (exponent - rate * step).has(step):
             raise NoLimit(f"the exponent of {value} is not linear in the step")
-        if not self._inside_unit(value.base):
-            raise NoLimit(f"{value.base} is not known to lie in [0, 1)")
+        if not self._inside_unit(base):
+            raise NoLimit(f"{base} is not known to lie in [0, 1)")
         if not (rate.is_Rational and rate > 0):
             domain = self._subject.hyperparameters.get(str(rate))
             if domain is None or not domain.nonnegative:

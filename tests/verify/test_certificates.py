@@ -206,7 +206,7 @@ def test_compare_writes_and_check_reads(tmp_path: Path) -> None:
     assert of.exit_code == 0, of.output
     other = run("check", file, "lion", "lion")
     assert other.exit_code == 2
-    assert "something else than lion = lion" in other.stderr
+    assert "something else than lion = lion" in other.output
 
 
 def test_there_is_no_certificate_of_different_rules(tmp_path: Path) -> None:

@@ -99,8 +99,10 @@ class Powers:
                 return [(base, 1)]  # the parts might be negative where the whole is not
             found.append((space.polynomial(poly), exponent))
         if constant != 1:
-            root, count = _smallest_base(constant)
-            found.append((space.constant(root), count))
+            # One of c and 1/c, that below 1: sympy writes (24/25)**t as (25/24)**-t at times.
+            turned = constant > 1
+            root, count = _smallest_base(1 / constant if turned else constant)
+            found.append((space.constant(root), -count if turned else count))
         return found
 
     def _raised(self, base: Quotient, term: Poly, share: Fraction) -> Quotient:
