@@ -258,8 +258,15 @@ def _differ_in_one_step(
                         )
                     ]
                     pairs = [("param", "param"), ("?query", "?query"), *matching.items()]
-                    seen.append([_distance(after[0][a], after[1][b]) for a, b in pairs])
-            except (NoValue, KeyError):
+                    seen.append(
+                        [
+                            _distance(after[0][a], after[1][b])
+                            if a in after[0] and b in after[1]
+                            else mpmath.mpf(0)
+                            for a, b in pairs
+                        ]
+                    )
+            except NoValue:
                 break
         if len(seen) == 2:
             small = mpmath.mpf(10) ** (-number // 2)
@@ -273,7 +280,10 @@ def _after(spec: OptimizerSpec, point: Mapping[str, Fraction], back: Mapping[str
     env |= {b.name: point.get(back.get(b.name, ""), Fraction(b.initial)) for b in spec.state}
     env |= {name: point.get(name, some) for name in ("param", "grad")}
     env["step"] = point.get("step", Fraction(1))
-    (env["?query"],) = _values(serialise(spec.query), [env])
-    for assignment in spec.rule:
-        (env[assignment.name],) = _values(serialise(assignment.value), [env])
+    lines = [("?query", spec.query), *((a.name, a.value) for a in spec.rule)]
+    for name, value in lines:
+        try:
+            (env[name],) = _values(serialise(value), [env])
+        except (NoValue, KeyError):  # a state may differ though a later line has no value
+            env.pop(name, None)
     return env
