@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from optgen.backends.base import Backend
+from optgen.backends.c import CBackend
 from optgen.backends.cuda import CudaBackend
 from optgen.backends.numpy import NumpyBackend
 
 BACKENDS: dict[str, Backend] = {
+    "c": CBackend(),
     "cuda": CudaBackend(),
     "numpy": NumpyBackend(),
 }

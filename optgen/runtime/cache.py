@@ -81,10 +81,10 @@ def _write(folder: Path, key: str, compiled: Compiled) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     parts = [compiled.ptx.encode(), compiled.cubin, compiled.log.encode()]
     for part, data in zip((*_PARTS, "sha256"), (*parts, _seal(parts).encode()), strict=True):
-        _write_atomically(folder / f"{key}.{part}", data)
+        write_atomically(folder / f"{key}.{part}", data)
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
