@@ -80,6 +80,16 @@ class _Threads:
 
 
 @dataclass(frozen=True, slots=True)
+class _Scratch:
+    """What templates/c/scratch.c.jinja reads."""
+
+    name: str
+    sums: int
+    exports: int
+    chunk_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     """What templates/c/file.c.jinja reads."""
 
@@ -87,7 +97,6 @@ class _File:
     comments: tuple[str, ...]
     calls: tuple[str, ...]
     buffers: str
-    scratch: str
     parts: tuple[str, ...]
 
 
@@ -110,6 +119,8 @@ class CBackend:
             parts += _kernel(kernel)
         first = kernels[0]
         sums, exports = len(first.reductions), len(first.tensor_scalars)
+        scratch = _Scratch(heading.identifier, sums, exports, CHUNK)
+        parts.append(render("c/scratch.c.jinja", scratch))
         file = _File(
             heading=heading,
             comments=tuple(comments),
@@ -117,7 +128,6 @@ class CBackend:
                 f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels
             ),
             buffers=", ".join(b.name for b in first.buffers),
-            scratch=f": {sums} per chunk of {CHUNK}, {exports} per tensor" if sums else ", unused",
             parts=tuple(parts),
         )
         return (SourceFile(f"c/{heading.identifier}.c", render("c/file.c.jinja", file)),)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.layout import call, comment
+from optgen.backends.layout import WIDTH, call, comment
 from optgen.backends.scalars import ScalarPrinter
 from optgen.backends.ufuncs import Printed, StagePrinter
-from optgen.ir import CHUNK, Argument, DType, Elementwise, Kernel, Scalars
+from optgen.ir import CHUNK, Argument, DType, Elementwise, Kernel, Scalars, reads
 from optgen.render import render
 
 
@@ -28,8 +28,10 @@ class _Update:
 
     names: str
     states: tuple[str, ...]
-    scalar_states: tuple[str, ...]
+    host_signature: tuple[str, ...]
     host: tuple[str, ...]
+    returned: tuple[str, ...]
+    host_call: tuple[str, ...]
     scalars: tuple[str, ...]
     run: tuple[str, ...]
     blocks: tuple[_Block, ...]
@@ -112,15 +114,14 @@ def _update(kernel: Kernel) -> _Update:
         for index, stage in enumerate(kernel.stages)
         if isinstance(stage, Elementwise)
     }
-    host = ScalarPrinter(repr)
-    lines = [line for a in kernel.host for line in host.assign(a)]
-    if "numel" in kernel.scalars or any("numel" in line for line in lines):
-        lines.insert(0, "numel = np.float64(param.size)")
+    hyperparameters = tuple(a.name for a in kernel.arguments)
     return _Update(
-        names=", ".join(a.name for a in kernel.arguments),
+        names=", ".join(hyperparameters),
         states=tuple(b.name for b in kernel.buffers if b.role == "state"),
-        scalar_states=tuple(s.name for s in kernel.scalar_states),
-        host=tuple(lines),
+        host_signature=call("def _host(", (*_sized(kernel), "state", *hyperparameters), "):"),
+        host=_host(kernel),
+        returned=call("return (", _several(kernel.scalars), ")", indent=4),
+        host_call=_host_call(kernel, hyperparameters),
         scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
         run=tuple(_run(kernel)),
         blocks=tuple(_block(kernel, index, printed[index]) for index in sorted(printed)),
@@ -128,6 +129,41 @@ def _update(kernel: Kernel) -> _Update:
         masks=max(p.masks for p in printed.values()),
         chunk_rows="_CHUNK" if kernel.reductions else "0",
     )
+
+
+def _host(kernel: Kernel) -> tuple[str, ...]:
+    """Return the statements of the host program, from the state before to the state behind."""
+    states = tuple(s.name for s in kernel.scalar_states)
+    printer = ScalarPrinter(repr)
+    lines = [line for a in kernel.host for line in printer.assign(a)]
+    before = [f"{name} = np.float64({name})" for name in _sized(kernel)]
+    before.append('step = np.float64(state["step"] + 1)')
+    before += [f'{name} = np.float64(state["{name}"])' for name in states]
+    return (*before, *lines, *(f'state["{name}"][...] = {name}' for name in ("step", *states)))
+
+
+def _sized(kernel: Kernel) -> tuple[str, ...]:
+    """Return `numel` if the host program reads it or hands it on."""
+    used = {name for assign in kernel.host for name in reads(assign.value)} | {*kernel.scalars}
+    return ("numel",) if "numel" in used else ()
+
+
+def _host_call(kernel: Kernel, hyperparameters: tuple[str, ...]) -> tuple[str, ...]:
+    size = ("param.size",) if _sized(kernel) else ()
+    given = f"_host({', '.join((*size, 'state', *hyperparameters))})"
+    if not kernel.scalars:
+        return (given,)
+    names = ", ".join(_several(kernel.scalars))
+    flat = f"{f'({names})' if len(kernel.scalars) == 1 else names} = {given}"
+    if len(flat) + 4 <= WIDTH:
+        return (flat,)
+    called = call("scalars = _host(", (*size, "state", *hyperparameters), indent=4)
+    return (*called, *call("(", _several(kernel.scalars), ") = scalars", indent=4))
+
+
+def _several(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the items of a tuple; one alone has a comma of its own."""
+    return (f"{names[0]},",) if len(names) == 1 else names
 
 
 def _arrays(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:

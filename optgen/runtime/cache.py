@@ -85,6 +85,7 @@ def _write(folder: Path, key: str, compiled: Compiled) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under another name and rename it, so that nobody ever reads half of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
