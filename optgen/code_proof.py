@@ -18,12 +18,14 @@ class CodeProof:
         failures: Where it computes something else.
         doubts: What could not be followed.
         off: Whether there was no code to look at.
+        unread: Whether there was code that this level does not read.
         seconds: Time spent.
     """
 
     failures: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     off: bool = False
+    unread: bool = False
     seconds: float = 0.0
 
     @property
@@ -31,6 +33,8 @@ class CodeProof:
         """`equal` if every output has the bits of the kernel for all values."""
         if self.off:
             return "off"
+        if self.unread:
+            return "not looked at"
         return "failed" if self.failures else "unknown" if self.doubts else "equal"
 
 
@@ -67,4 +71,4 @@ def prove_compiled(kernel: Kernel, modules: Mapping[str, Module]) -> CodeProof:
             elif launch.outcome == "unknown":
                 doubts.append(said)
     seconds = time.perf_counter() - started
-    return CodeProof(tuple(failures), tuple(doubts), not modules, seconds)
+    return CodeProof(tuple(failures), tuple(doubts), not modules, seconds=seconds)

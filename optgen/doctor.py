@@ -80,8 +80,13 @@ class Diagnosis:
 
 LEVELS = (
     Level("algebra", "claims about rules hold, in exact arithmetic", (("sympy",),), built=True),
-    Level("compile", "generated code compiles", (("NVRTC",),), built=True),
-    Level("run", "compiled code equals the NumPy kernel bit for bit", (("NVRTC",),), built=True),
+    Level("compile", "generated code compiles", (("NVRTC", "C compiler"),), built=True),
+    Level(
+        "run",
+        "compiled code equals the NumPy kernel bit for bit",
+        (("NVRTC", "C compiler"),),
+        built=True,
+    ),
     Level("proof", "code has its kernel's bits for all values, proved", (("sympy",),), built=True),
     Level("host", "CUDA text run on the CPU at large sizes", (("C++ compiler",),), built=False),
     Level("launch", "launchers pass the right arguments", (("C compiler",),), built=False),

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from optgen import paths
+from optgen.errors import BackendUnavailable
 
 _TOOLS = ("numpy", "sympy", "jinja2", "mpmath", "nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")
 
@@ -33,6 +34,18 @@ def of_tools() -> str:
     templates = sorted(p for p in paths.TEMPLATES.rglob("*") if p.is_file())
     versions = [f"{name} {version(name)}" for name in _TOOLS]
     text = "\n".join((sys.version, of_files(sources), of_files(templates), *versions))
+    return of_bytes(text.encode())
+
+
+def of_compiler() -> str:
+    """Return one hash of the C compiler and the CPU that C is compiled for."""
+    from optgen.runtime.compiler import cpu_features, find_compiler
+
+    try:
+        compiler = find_compiler()
+    except BackendUnavailable as error:
+        return of_bytes(error.what.encode())
+    text = "\n".join((*compiler.command, compiler.version, cpu_features()))
     return of_bytes(text.encode())
 
 

@@ -51,6 +51,8 @@ class RuleRecord:
 def fingerprint(request: BuildRequest) -> str:
     """Return one hash of all that every rule of a build depends on, its spec file excepted."""
     asked = json.dumps([request.targets, request.dtypes, request.archs])
+    if "c" in request.targets:
+        asked += hashes.of_compiler()
     return hashes.of_bytes((hashes.of_tools() + asked).encode())
 
 

@@ -24,7 +24,7 @@ class Row:
         algebra: Whether the lowered kernel is proved to be its rule over the reals: `"equal"`,
             `"unknown"` or `"failed"`.
         proof: Whether what was printed, and compiled, is proved to have the bits of the lowered
-            kernel: the same words, or `"off"` where nothing could be compiled.
+            kernel: the same words, `"off"` where nothing could be compiled, or `"not looked at"`.
         compile: Architectures compiled for, or why not.
         run: What running the code said.
         registers: Most registers per thread of any launch and architecture, or None.
@@ -55,9 +55,12 @@ class Row:
 
     @property
     def proved(self) -> str:
-        """`equal` if code and rule are proved equal; `lowered` if the lowered kernel alone is."""
+        """`equal` if code and rule are proved equal; `lowered` if the lowered kernel alone is.
+
+        `not looked at` where the lowered kernel is proved, and there is code that nothing reads.
+        """
         found = {self.algebra, self.proof}
-        for word in ("failed", "unknown"):
+        for word in ("failed", "unknown", "not looked at"):
             if word in found:
                 return word
         return "lowered" if self.proof == "off" else "equal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-TARGETS = ("numpy", "cuda")
+TARGETS = ("numpy", "c", "cuda")
 """Backends, and the folders that their files go to."""
 
 DEFAULT_ARCHS = ("sm_80", "sm_90")

@@ -9,6 +9,7 @@ from types import ModuleType
 from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
+from optgen.c_rows import c_levels, c_row, compile_c
 from optgen.code_proof import CodeProof, prove_compiled, prove_module
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
@@ -88,6 +89,12 @@ def build_rule(
     if "numpy" in targets:
         rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
         proofs |= {("numpy", k.arithmetic.value): prove_module(k, text) for k in kernels}
+    if "c" in targets:
+        native = compile_c(spec, files["c"][0])
+        rows += [c_row(spec, kernel, module, native) for kernel in kernels]
+        unread = CodeProof(unread=native.library is not None, off=native.library is None)
+        proofs |= {("c", k.arithmetic.value): unread for k in kernels}
+        levels += c_levels(native)
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
         rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]

@@ -53,16 +53,27 @@ def step(param, grad, state, *, lr=0.01, lr_decay=0.0, eps=1e-10, **unknown):
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     hyperparameters = (lr, lr_decay, eps)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, lr_decay, eps):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    step_size = lr / (1.0 + ((step - 1.0) * lr_decay))
+    state["step"][...] = step
+    return (eps, step_size)
 
 
 def _step(param, grad, state, lr, lr_decay, eps):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    step_size = lr / (1.0 + ((step - 1.0) * lr_decay))
-    state["step"][...] = step
+    eps, step_size = _host(state, lr, lr_decay, eps)
     kind = param.dtype.type
     eps = kind(eps)
     step_size = kind(step_size)

@@ -63,19 +63,35 @@ def step(param, grad, state, *, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, **u
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     hyperparameters = (lr, beta1, beta2, eps)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
 
 
-def _step(param, grad, state, lr, beta1, beta2, eps):
-    """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
+def _host(state, lr, beta1, beta2, eps):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     bias_correction1 = 1.0 - _ipow(beta1, step)
     bias_correction2 = 1.0 - _ipow(beta2, step)
     one_minus_beta1 = 1.0 - beta1
     one_minus_beta2 = 1.0 - beta2
     state["step"][...] = step
+    return (
+        beta1, one_minus_beta1, beta2, one_minus_beta2, bias_correction1, bias_correction2, eps, lr
+    )
+
+
+def _step(param, grad, state, lr, beta1, beta2, eps):
+    """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
+    scalars = _host(state, lr, beta1, beta2, eps)
+    (
+        beta1, one_minus_beta1, beta2, one_minus_beta2, bias_correction1, bias_correction2, eps, lr
+    ) = scalars
     kind = param.dtype.type
     beta1 = kind(beta1)
     one_minus_beta1 = kind(one_minus_beta1)

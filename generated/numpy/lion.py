@@ -54,18 +54,30 @@ def step(param, grad, state, *, lr=0.0001, beta1=0.9, beta2=0.99, weight_decay=0
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
     hyperparameters = (lr, beta1, beta2, weight_decay)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
 
 
-def _step(param, grad, state, lr, beta1, beta2, weight_decay):
-    """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
+def _host(state, lr, beta1, beta2, weight_decay):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     lr_weight_decay = lr * weight_decay
     one_minus_beta1 = 1.0 - beta1
     one_minus_beta2 = 1.0 - beta2
     state["step"][...] = step
+    return (lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2)
+
+
+def _step(param, grad, state, lr, beta1, beta2, weight_decay):
+    """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
+    scalars = _host(state, lr, beta1, beta2, weight_decay)
+    (lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2) = scalars
     kind = param.dtype.type
     lr_weight_decay = kind(lr_weight_decay)
     beta1 = kind(beta1)

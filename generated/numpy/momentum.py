@@ -52,16 +52,27 @@ def step(param, grad, state, *, lr=0.001, momentum=0.9, dampening=0.0, **unknown
     if not 0.0 <= dampening <= 1.0:
         raise ValueError(f"dampening = {dampening} lies outside [0, 1]")
     hyperparameters = (lr, momentum, dampening)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, momentum, dampening):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    grad_weight = 1.0 if step == 1.0 else (1.0 - dampening)
+    state["step"][...] = step
+    return (momentum, grad_weight, lr)
 
 
 def _step(param, grad, state, lr, momentum, dampening):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    grad_weight = 1.0 if step == 1.0 else (1.0 - dampening)
-    state["step"][...] = step
+    momentum, grad_weight, lr = _host(state, lr, momentum, dampening)
     kind = param.dtype.type
     momentum = kind(momentum)
     grad_weight = kind(grad_weight)

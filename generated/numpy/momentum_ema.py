@@ -45,16 +45,27 @@ def step(param, grad, state, *, lr=0.001, momentum=0.9, **unknown):
     if not 0.0 <= momentum < 1.0:
         raise ValueError(f"momentum = {momentum} lies outside [0, 1)")
     hyperparameters = (lr, momentum)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, momentum):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    one_minus_momentum = 1.0 - momentum
+    state["step"][...] = step
+    return (momentum, one_minus_momentum, lr)
 
 
 def _step(param, grad, state, lr, momentum):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    one_minus_momentum = 1.0 - momentum
-    state["step"][...] = step
+    momentum, one_minus_momentum, lr = _host(state, lr, momentum)
     kind = param.dtype.type
     momentum = kind(momentum)
     one_minus_momentum = kind(one_minus_momentum)

@@ -52,16 +52,27 @@ def step(param, grad, state, *, lr=0.01, alpha=0.99, eps=1e-08, **unknown):
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     hyperparameters = (lr, alpha, eps)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, alpha, eps):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    one_minus_alpha = 1.0 - alpha
+    state["step"][...] = step
+    return (alpha, one_minus_alpha, eps, lr)
 
 
 def _step(param, grad, state, lr, alpha, eps):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    one_minus_alpha = 1.0 - alpha
-    state["step"][...] = step
+    alpha, one_minus_alpha, eps, lr = _host(state, lr, alpha, eps)
     kind = param.dtype.type
     alpha = kind(alpha)
     one_minus_alpha = kind(one_minus_alpha)

@@ -40,15 +40,26 @@ def step(param, grad, state, *, lr=0.001, **unknown):
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     hyperparameters = (lr,)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    state["step"][...] = step
+    return (lr,)
 
 
 def _step(param, grad, state, lr):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    state["step"][...] = step
+    (lr,) = _host(state, lr)
     kind = param.dtype.type
     lr = kind(lr)
     param, grad = np.asarray(param).reshape(-1), np.asarray(grad).reshape(-1)

@@ -46,15 +46,26 @@ def step(param, grad, state, *, lr=0.001, weight_decay=0.01, **unknown):
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
     hyperparameters = (lr, weight_decay)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, weight_decay):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    state["step"][...] = step
+    return (weight_decay, lr)
 
 
 def _step(param, grad, state, lr, weight_decay):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    state["step"][...] = step
+    weight_decay, lr = _host(state, lr, weight_decay)
     kind = param.dtype.type
     weight_decay = kind(weight_decay)
     lr = kind(lr)

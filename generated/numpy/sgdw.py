@@ -50,16 +50,27 @@ def step(param, grad, state, *, lr=0.001, momentum=0.9, weight_decay=0.01, **unk
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
     hyperparameters = (lr, momentum, weight_decay)
+    _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
+
+
+def _run(param, grad, state, hyperparameters):
+    """Update every tensor of a call; what computes elsewhere takes the place of this function."""
     with np.errstate(all="ignore"):
         for tensor in _tensors(param, grad, state):
-            _step(*tensor, *map(np.float64, hyperparameters))
+            _step(*tensor, *hyperparameters)
+
+
+def _host(state, lr, momentum, weight_decay):
+    """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
+    step = np.float64(state["step"] + 1)
+    lr_weight_decay = lr * weight_decay
+    state["step"][...] = step
+    return (lr_weight_decay, momentum, lr)
 
 
 def _step(param, grad, state, lr, momentum, weight_decay):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    step = np.float64(state["step"] + 1)
-    lr_weight_decay = lr * weight_decay
-    state["step"][...] = step
+    lr_weight_decay, momentum, lr = _host(state, lr, momentum, weight_decay)
     kind = param.dtype.type
     lr_weight_decay = kind(lr_weight_decay)
     momentum = kind(momentum)

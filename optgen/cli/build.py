@@ -11,7 +11,7 @@ import click
 from optgen.cli import options, output
 from optgen.configuration import spec_folders
 
-TARGETS = ("numpy", "cuda")
+TARGETS = ("numpy", "c", "cuda")
 DTYPES = ("float32", "float64")
 _ARCH = re.compile(r"sm_\d+[af]?")
 

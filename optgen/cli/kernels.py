@@ -22,7 +22,7 @@ def _rows(
     chosen = select(names, claims, folders)
     request = BuildRequest(
         names=(),
-        targets=("numpy", "cuda"),
+        targets=("numpy", "c", "cuda"),
         dtypes=("float32", "float64"),
         archs=(),
         out=Path("generated"),
@@ -36,20 +36,24 @@ def _rows(
 def check_compiled(
     names: tuple[str, ...], claims: Path | None, folders: tuple[Path, ...]
 ) -> tuple[Check, ...]:
-    """Return whether the CUDA kernels of some rules compile without spills, for every type.
+    """Return whether the kernels of some rules compile, for every type: CUDA without spills.
 
     Raises:
-        BackendUnavailable: There is no compiler.
+        BackendUnavailable: There is no compiler, neither for CUDA nor for C.
     """
     checks = []
-    for row in _rows(names, claims, folders):
-        if row.target != "cuda":
+    rows = [row for row in _rows(names, claims, folders) if row.target != "numpy"]
+    missing = dict.fromkeys(row.compile for row in rows if row.compile.startswith("off"))
+    for row in rows:
+        if row.compile in missing:
             continue
-        if row.compile.startswith("off"):
-            raise BackendUnavailable(row.compile.removeprefix("off: "))
         outcome: Outcome = "failed" if row.compile == "failed" else "passed"
-        detail = f"{row.compile}; {row.registers} registers, {row.spills} bytes spilled"
+        detail = row.compile
+        if row.target == "cuda":
+            detail += f"; {row.registers} registers, {row.spills} bytes spilled"
         checks.append(Check(f"{row.rule} ({row.target}, {row.dtype})", outcome, detail))
+    if missing and not checks:
+        raise BackendUnavailable("; ".join(reason.removeprefix("off: ") for reason in missing))
     return tuple(checks)
 
 
@@ -59,7 +63,7 @@ def check_run(
     """Return whether kernels of some rules give the right bits when they run.
 
     NumPy kernels are compared with the IR and the oracle; where there is a
-    compiler, compiled CUDA is executed on the CPU and compared with NumPy.
+    compiler, compiled C is run and compiled CUDA executed on the CPU, and compared with NumPy.
     """
     checks = []
     for row in _rows(names, claims, folders):
@@ -82,7 +86,7 @@ def check_proof(
     words: dict[str, Outcome] = {"equal": "passed", "failed": "failed", "unknown": "unknown"}
     checks = []
     for row in _rows(names, claims, folders):
-        if row.proof == "off":
+        if row.proof in ("off", "not looked at"):
             continue
         said = "; ".join(f for f in row.failures if f.startswith("proof: "))
         name = f"{row.rule} ({row.target}, {row.dtype})"

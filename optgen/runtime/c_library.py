@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,16 @@ class CLibrary:
         path: The shared library.
         identifier: The rule's name in identifiers.
 
-    In a process that was forked after the library was loaded, every call runs in one thread:
-    GNU's OpenMP waits for ever for the threads that its parent had. The bits are the same.
+    In a process forked from one that has called such a library in threads, or that has loaded
+    this one, every call runs in one thread: GNU's OpenMP waits for ever for the threads that
+    the parent had. The bits are the same.
 
     Raises:
         OSError: The library cannot be loaded.
     """
+
+    _threads_in: ClassVar[int] = 0
+    """The process in which any of these libraries was first called in threads; 0 if none."""
 
     def __init__(self, path: Path, identifier: str) -> None:
         library = ctypes.CDLL(str(path))
@@ -36,11 +40,24 @@ class CLibrary:
         self._scratch.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
         self._scratch.restype = ctypes.c_uint64
         self._entries = {
-            name: _declared(getattr(library, f"optgen_{identifier}_{name}")) for name in _TYPES
+            name: _declared(entry)
+            for name in _TYPES
+            if (entry := getattr(library, f"optgen_{identifier}_{name}", None)) is not None
         }
 
+    def scratch(self, counts: Array) -> int:
+        """Return how many values of scratch space a call needs; `counts` as for `call`."""
+        return int(self._scratch(counts.size, counts.ctypes.data))
+
     def call(
-        self, dtype: str, counts: Array, pointers: Array, args: Array, threads: int = 0
+        self,
+        dtype: str,
+        counts: Array,
+        pointers: Array,
+        args: Array,
+        *,
+        work: Array | None = None,
+        threads: int = 0,
     ) -> None:
         """Update tensors of one type.
 
@@ -49,20 +66,27 @@ class CLibrary:
             counts: Elements of each, uint64.
             pointers: Addresses, uintp, a row for each array of the rule.
             args: A row of host values for each tensor, of the type.
+            work: Scratch space, of the type; made here if not given.
             threads: How many, 0 for what OpenMP says (OMP_NUM_THREADS).
         """
-        if os.getpid() != self._process:
-            threads = 1
-        tensors = counts.size
-        work = np.empty(self._scratch(tensors, counts.ctypes.data), dtype)
+        if work is None:
+            work = np.empty(self.scratch(counts), dtype)
         self._entries[dtype](
-            tensors,
+            counts.size,
             counts.ctypes.data,
             pointers.ctypes.data,
             args.ctypes.data,
             work.ctypes.data,
-            threads,
+            threads if self._may_use_threads() else 1,
         )
+
+    def _may_use_threads(self) -> bool:
+        process = os.getpid()
+        if process != self._process:
+            return False
+        if not CLibrary._threads_in:
+            CLibrary._threads_in = process
+        return CLibrary._threads_in == process
 
 
 def _declared(function: Any) -> Any:

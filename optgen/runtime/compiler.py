@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -54,6 +55,12 @@ class Compiler:
 
     command: tuple[str, ...]
     version: str
+
+    @property
+    def short(self) -> str:
+        """Its name and the number of its version: `gcc 12.2.0`."""
+        numbers = re.findall(r"\d+(?:\.\d+)+", self.version)
+        return " ".join((Path(self.command[0]).name, *numbers[-1:]))
 
     def flags(self) -> tuple[str, ...]:
         """Return every flag of a compilation here, those of this machine's CPU among them.
