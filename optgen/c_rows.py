@@ -58,7 +58,7 @@ def c_levels(compiled: CompiledC) -> tuple[str, ...]:
         f"compile (C): {compiled.compiler.version}, {flags}.",
         f"run (C): natively, the bits of the NumPy kernel with {_list(THREADS)} threads, one "
         "tensor a call and all in one; memory beside the arrays is left alone.",
-        f"proof (C): not looked at; the lowered kernel that is printed is proved.",
+        "proof (C): not looked at; the lowered kernel that is printed is proved.",
     )
 
 
@@ -91,9 +91,7 @@ def c_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, compiled: Com
     )
 
 
-def c_difference(
-    spec: OptimizerSpec, kernel: Kernel, module: ModuleType, library: CLibrary
-) -> str:
+def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, library: CLibrary) -> str:
     """Run every case alone, and all in one call, with all numbers of threads.
 
     Returns:

@@ -124,9 +124,7 @@ class CBackend:
         file = _File(
             heading=heading,
             comments=tuple(comments),
-            calls=tuple(
-                f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels
-            ),
+            calls=tuple(f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels),
             buffers=", ".join(b.name for b in first.buffers),
             parts=tuple(parts),
         )
@@ -151,7 +149,7 @@ def _kernel(kernel: Kernel) -> list[str]:
             name=name,
             call=f"{_base(kernel)}_call",
             invocation=_invocation(kernel, index),
-            counting=("uint64_t chunk = 0; /* number of its first chunk, of all */",) if sums else (),
+            counting=("uint64_t chunk = 0; /* and of its first chunk */",) if sums else (),
             counted=(f"chunk += (count + {CHUNK - 1}) / {CHUNK};",) if sums else (),
             chunk_size=CHUNK,
         )

@@ -77,8 +77,7 @@ def run_c(
     runs, first = [], 0
     for tensor, memory, count in zip(tensors, held, chunks, strict=True):
         found = {
-            b.name: memory[i][_place(kernel, tensor.case, i)]
-            for i, b in enumerate(kernel.buffers)
+            b.name: memory[i][_place(kernel, tensor.case, i)] for i, b in enumerate(kernel.buffers)
         }
         beyond = [
             b.name

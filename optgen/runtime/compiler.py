@@ -144,9 +144,7 @@ def _find(named: str, path: str) -> Compiler:
         lines = ran.stdout.strip().splitlines()
         return Compiler(command, lines[0] if lines else "unknown version")
     where = "CC" if named else "PATH"
-    raise BackendUnavailable(
-        f"no C compiler: {'; '.join(failures)}", where=where, fix=_INSTALL
-    )
+    raise BackendUnavailable(f"no C compiler: {'; '.join(failures)}", where=where, fix=_INSTALL)
 
 
 def _candidates(named: str) -> Iterator[tuple[str, ...]]:

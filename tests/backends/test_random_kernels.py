@@ -11,6 +11,7 @@ import pytest
 from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading
+from optgen.crosscheck.c_run import Tensor, run_c
 from optgen.crosscheck.cuda_run import run_ptx
 from optgen.crosscheck.inputs import Case, first_difference
 from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages, run_sums
@@ -31,6 +32,9 @@ from optgen.ir import (
     Scalars,
 )
 from optgen.passes import run_passes
+from optgen.runtime.c_library import CLibrary
+from optgen.runtime.compiler import find_compiler
+from optgen.runtime.libraries import compiled_library
 from optgen.runtime.nvrtc import find_nvrtc
 
 HEADING = Heading("random", "random", "A random kernel.", ("param <- any",), (), "0" * 16, ())
@@ -183,3 +187,31 @@ def test_cuda_gives_the_bits_of_the_interpreter(passes, dtype, seeds):
             assert first_difference(expected, run.arrays) == "", f"seed {seed}: {kernel}"
             sums = run_sums(kernel, given, scalars)
             assert first_difference(sums, run.sums) == "", f"seed {seed}: {kernel}"
+
+
+@tried(3, 60)
+@pytest.mark.parametrize("dtype", list(DType), ids=lambda d: d.value)
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_c_gives_the_bits_of_the_interpreter(passes, dtype, seeds, tmp_path):
+    try:
+        compiler = find_compiler()
+    except BackendUnavailable as error:
+        pytest.skip(error.what)
+    for seed in seeds:
+        kernel = Builder(f"{seed} {passes}", dtype).kernel(passes)
+        (file,) = BACKENDS["c"].render(HEADING, [kernel])
+        library = CLibrary(compiled_library(compiler, file.text, "random.c", tmp_path), "random")
+        tensors, expected = [], []
+        for case in (Case(700, step=3), Case(50001, step=2), Case(0), Case(1030, misaligned=True)):
+            given = arrays(kernel, case.n, seed)
+            host = host_values(kernel, CHOSEN, case.step, {}, case.n)
+            scalars = kernel_scalars(kernel, host)
+            tensors.append(Tensor(case, given, scalars))
+            sums = run_sums(kernel, given, scalars) if case.n else {}
+            expected.append((run_stages(kernel, given, scalars), sums))
+        for threads in (1, 2):
+            runs = run_c(library, kernel, tensors, threads)
+            for (wanted, sums), run in zip(expected, runs, strict=True):
+                assert first_difference(wanted, run.arrays) == "", f"seed {seed}: {kernel}"
+                assert first_difference(sums, run.sums) == "", f"seed {seed}: {kernel}"
+                assert run.beyond == ""

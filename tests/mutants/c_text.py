@@ -1,0 +1,105 @@
+"""Broken C kernels, each a generated one with a piece of its text replaced."""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One broken file; the fields are those of the CUDA mutants."""
+
+    rule: str
+    dtype: str
+    says: str
+    changes: tuple[tuple[str, str], ...]
+
+
+def adamw(*changes, dtype="float32", says="instead of"):
+    return Mutant("adamw", dtype, says, changes)
+
+
+def lamb(*changes, dtype="float32", says="instead of"):
+    return Mutant("lamb", dtype, says, changes)
+
+
+MUTANTS = {
+    # arithmetic
+    "contraction_by_hand": adamw(
+        (
+            "args.beta1 * exp_avg + args.one_minus_beta1 * grad",
+            "fmaf(args.beta1, exp_avg, args.one_minus_beta1 * grad)",
+        )
+    ),
+    "computed_in_double": adamw(
+        (
+            "sqrtf(exp_avg_sq_hat) + args.eps",
+            "(float)(sqrt(exp_avg_sq_hat) + (double)args.eps)",
+        )
+    ),
+    "computed_in_single": adamw(
+        ("sqrt(exp_avg_sq_hat) + args.eps", "sqrtf(exp_avg_sq_hat) + args.eps"), dtype="float64"
+    ),
+    "other_grouping": adamw(("args.lr * exp_avg_hat / denom", "args.lr * (exp_avg_hat / denom)")),
+    "reciprocal": adamw(
+        ("exp_avg / args.bias_correction1", "exp_avg * (1.0f / args.bias_correction1)")
+    ),
+    "betas_swapped": adamw(("args.beta1 * exp_avg", "args.beta2 * exp_avg")),
+    "struct_reordered": adamw(("  float eps;\n  float lr;", "  float lr;\n  float eps;")),
+    "max_drops_nan": Mutant(
+        "amsgrad", "float32", "instead of", (("(a > b) | (a != a) ? a : b", "a > b ? a : b"),)
+    ),
+    "max_is_fmax": Mutant(
+        "amsgrad",
+        "float32",
+        "instead of",
+        (("((a > b) | (a != a) ? a : b)", "fmaxf(a, b)"),),
+    ),
+    "max_keeps_minus_zero": Mutant(
+        "amsgrad", "float64", "instead of", (("a : b) + 0.0;", "a : b);"),)
+    ),
+    "sign_drops_nan": Mutant("lion", "float32", "instead of", (("x == 0.0f ? 0.0f : x", "0.0f"),)),
+    "sign_of_zero_is_one": Mutant(
+        "lion", "float32", "instead of", (("x == 0.0f ? 0.0f : x", "x == 0.0f ? 1.0f : x"),)
+    ),
+    "subnormals_flushed": Mutant(
+        "momentum",
+        "float32",
+        "instead of",
+        (("  fesetenv(FE_DFL_ENV);", "  fesetenv(FE_DFL_ENV);\n  __builtin_ia32_ldmxcsr(40896);"),),
+    ),
+    # what is loaded, stored and walked over
+    "store_dropped": adamw(("    exp_avg_sq_v[index] = exp_avg_sq;\n", "")),
+    "stores_swapped": adamw(("exp_avg_v[index] = exp_avg;", "exp_avg_v[index] = exp_avg_sq;")),
+    "one_element_too_many": adamw(("index < n; ++index", "index <= n; ++index"), says=""),
+    "one_element_too_few": adamw(("index < n; ++index", "index + 1 < n; ++index")),
+    "arguments_of_the_first_tensor": adamw(("call->args[tensor]", "call->args[0]")),
+    "pointer_of_another_array": adamw(
+        ("call->pointers[3 * call->tensors", "call->pointers[2 * call->tensors")
+    ),
+    "chunk_at_the_border_twice": adamw(
+        ("(start - first + 16383) / 16384", "(start - first) / 16384"), says="threads"
+    ),
+    "chunk_at_the_border_left_out": adamw(
+        ("(start - first + 16383) / 16384", "(start - first + 32767) / 16384"), says="threads"
+    ),
+    # reductions
+    "lanes_begin_at_one": lamb(("lanes[slot][lane] = -0.0f;", "lanes[slot][lane] = 1.0f;")),
+    "half_the_lanes": lamb(("half = 512; half > 0", "half = 256; half > 0")),
+    "rows_left_out": lamb(("row < 16384 &&", "row < 15360 &&")),
+    "chunks_not_added": lamb(("half = width / 2; half > 0", "half = 0; half > 0")),
+    "neighbours_added": lamb(
+        (
+            "lanes[slot][lane] += lanes[slot][lane + half];",
+            "lanes[slot][lane] = lanes[slot][2 * lane] + lanes[slot][2 * lane + 1];",
+        )
+    ),
+    "padded_with_the_next_tensor": lamb(
+        ("at + half < chunks ? value[at + half] : 0.0f", "value[at + half]"), says=""
+    ),
+    "partials_of_another_tensor": lamb(
+        ("call->partials + chunk + at / 16384", "call->partials + at / 16384")
+    ),
+    "partial_of_one_chunk_only": lamb(
+        ("call->partials + chunk + at / 16384", "call->partials + chunk"), says=""
+    ),
+    "scalars_of_another_tensor": lamb(("call->scalars + 1 * tensor", "call->scalars"), says=""),
+    "trust_ratio_upside_down": lamb(("param_norm / update_norm", "update_norm / param_norm")),
+}
