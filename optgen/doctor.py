@@ -205,4 +205,7 @@ def _why_not(level: Level, here: Mapping[str, Tool]) -> str:
     if not level.built:
         return "not part of this version of optgen"
     missing = [group for group in level.needs if all(here[n].version is None for n in group)]
-    return "; ".join(f"needs {' or '.join(group)}: {here[group[0]].fix}" for group in missing)
+    return "; ".join(
+        f"needs {' or '.join(group)}: {', or '.join(here[name].fix for name in group)}"
+        for group in missing
+    )

@@ -148,7 +148,7 @@ static void optgen_lamb_float32_stage1_part(const struct optgen_lamb_float32_cal
   const uint64_t start = call->total / parts * part;
   const uint64_t stop = part + 1 < parts ? call->total / parts * (part + 1) : call->total;
   uint64_t first = 0; /* number of a tensor's first element, of all */
-  uint64_t chunk = 0; /* number of its first chunk, of all */
+  uint64_t chunk = 0; /* and of its first chunk */
   fenv_t state;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
@@ -386,7 +386,7 @@ static void optgen_lamb_float64_stage1_part(const struct optgen_lamb_float64_cal
   const uint64_t start = call->total / parts * part;
   const uint64_t stop = part + 1 < parts ? call->total / parts * (part + 1) : call->total;
   uint64_t first = 0; /* number of a tensor's first element, of all */
-  uint64_t chunk = 0; /* number of its first chunk, of all */
+  uint64_t chunk = 0; /* and of its first chunk */
   fenv_t state;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);

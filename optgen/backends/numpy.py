@@ -24,10 +24,12 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    """What templates/numpy/update.py.jinja reads: ready strings."""
+    """What templates/numpy/update.py.jinja and workspace.py.jinja read: ready strings."""
 
     names: str
     states: tuple[str, ...]
+    scalar_states: tuple[str, ...]
+    sized: tuple[str, ...]
     host_signature: tuple[str, ...]
     host: tuple[str, ...]
     returned: tuple[str, ...]
@@ -78,7 +80,8 @@ class NumpyBackend:
 
 def _module(heading: Heading, kernel: Kernel) -> _Module:
     update = _update(kernel)
-    parts = [render("numpy/update.py.jinja", update)]
+    parts = [render("numpy/run.py.jinja", _Nothing())]
+    parts += [render(f"numpy/{part}.py.jinja", update) for part in ("update", "workspace")]
     helpers = ["numpy/checks.py.jinja", "numpy/arrays.py.jinja"]
     if kernel.reductions:
         helpers.insert(0, "numpy/sums.py.jinja")
@@ -114,12 +117,15 @@ def _update(kernel: Kernel) -> _Update:
         for index, stage in enumerate(kernel.stages)
         if isinstance(stage, Elementwise)
     }
+    host = ScalarPrinter(repr)
     hyperparameters = tuple(a.name for a in kernel.arguments)
     return _Update(
         names=", ".join(hyperparameters),
         states=tuple(b.name for b in kernel.buffers if b.role == "state"),
+        scalar_states=tuple(s.name for s in kernel.scalar_states),
+        sized=_sized(kernel),
         host_signature=call("def _host(", (*_sized(kernel), "state", *hyperparameters), "):"),
-        host=_host(kernel),
+        host=tuple(line for a in kernel.host for line in host.assign(a)),
         returned=call("return (", _several(kernel.scalars), ")", indent=4),
         host_call=_host_call(kernel, hyperparameters),
         scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
@@ -129,17 +135,6 @@ def _update(kernel: Kernel) -> _Update:
         masks=max(p.masks for p in printed.values()),
         chunk_rows="_CHUNK" if kernel.reductions else "0",
     )
-
-
-def _host(kernel: Kernel) -> tuple[str, ...]:
-    """Return the statements of the host program, from the state before to the state behind."""
-    states = tuple(s.name for s in kernel.scalar_states)
-    printer = ScalarPrinter(repr)
-    lines = [line for a in kernel.host for line in printer.assign(a)]
-    before = [f"{name} = np.float64({name})" for name in _sized(kernel)]
-    before.append('step = np.float64(state["step"] + 1)')
-    before += [f'{name} = np.float64(state["{name}"])' for name in states]
-    return (*before, *lines, *(f'state["{name}"][...] = {name}' for name in ("step", *states)))
 
 
 def _sized(kernel: Kernel) -> tuple[str, ...]:

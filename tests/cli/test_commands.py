@@ -260,7 +260,7 @@ def test_build_builds_everything_by_default(optgen: Any, monkeypatch: pytest.Mon
     assert request.jobs >= 1
     assert request == BuildRequest(
         names=(),
-        targets=("numpy", "cuda"),
+        targets=("numpy", "c", "cuda"),
         dtypes=("float32", "float64"),
         archs=(),
         out=Path("generated"),

@@ -1,4 +1,4 @@
-"""Deliberately broken C: each file must make the build's own check fail, and the clean ones none."""
+"""Deliberately broken C: each file must make the build's own check fail."""
 
 from __future__ import annotations
 
