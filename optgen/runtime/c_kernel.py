@@ -39,13 +39,14 @@ class _Call:
 
     Attributes:
         identities: `id` of every array, in order.
-        interfaces: Address, shape and type of every array, and whether it is read-only.
-        references: Weak references: once an array is gone, its identity may be another's.
+        looks: Shape, type and flags of every array (contiguous, writable).
+        references: Weak references: once an array is gone, its identity may be another's. And
+            NumPy never moves the memory of an array that somebody refers to weakly.
         tables: One per type.
     """
 
     identities: list[int] = field(default_factory=list)
-    interfaces: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[object] = field(default_factory=list)
     references: list[weakref.ref[Array]] = field(default_factory=list)
     tables: tuple[_Table, ...] = ()
 
@@ -55,7 +56,7 @@ class CKernel:
 
     The convention, the checks and the bits are those of the rule's NumPy module; `step` updates
     a list of tensors in one call. Arrays that were all in the call before are not searched for
-    overlaps again; whether each is where it was, and as large, is looked at every time.
+    overlaps again; whether each still has its shape, type and flags is looked at every time.
 
     Args:
         name: The rule's name in identifiers.
@@ -88,38 +89,40 @@ class CKernel:
         several = isinstance(param, (list, tuple))
         params, states = (param, state) if several else ([param], [state])
         with np.errstate(all="ignore"):
-            rows = list(self._rows(params, states, hyperparameters))
+            rows, which = self._rows(params, states, hyperparameters)
             for table in tables:
-                args = np.array([rows[place] for place in table.places], table.dtype)
+                args = np.array(rows, table.dtype)[[which[place] for place in table.places]]
                 self._library.call(table.dtype, table.counts, table.pointers, args)
 
     def _rows(
         self, params: Sequence[Array], states: Sequence[dict[str, Array]], given: Sequence[Any]
-    ) -> Iterator[tuple[Any, ...]]:
-        """Yield the host values of each tensor, and count its step.
+    ) -> tuple[list[tuple[Any, ...]], list[int]]:
+        """Count a step of every tensor; return rows of host values, and the row of each tensor.
 
-        Tensors whose counters and scalar states are equal have the same values: those are
-        computed once.
+        Tensors whose counters and scalar states are equal have the same values.
         """
-        known: dict[tuple[float, ...], tuple[tuple[Any, ...], dict[str, Array]]] = {}
+        rows: list[tuple[Any, ...]] = []
+        which: list[int] = []
+        known: dict[tuple[float, ...], tuple[int, dict[str, Array]]] = {}
         for array, state in zip(params, states, strict=True):
             size = (array.size,) if self._counts_elements else ()
-            key = (*size, *(state[name].item() for name in self._cells))
-            if key in known:
-                row, first = known[key]
-                for name in self._cells:
-                    state[name][()] = first[name]
+            key = (*size, *[state[name].item() for name in self._cells])
+            found = known.get(key)
+            if found is None:
+                found = known[key] = len(rows), state
+                rows.append(self._host(*size, state, *given))
             else:
-                row = self._host(*size, state, *given)
-                known[key] = row, state
-            yield row
+                for name in self._cells:
+                    state[name][()] = found[1][name]
+            which.append(found[0])
+        return rows, which
 
     def _tables(self, param: Any, grad: Any, state: Any) -> tuple[_Table, ...]:
         """Return the tables of a call: those of the last one, if all its arrays are the same."""
         last, arrays = self._last, self._arrays(param, grad, state)
         if arrays and [*map(id, arrays)] == last.identities:
             tables = last.tables
-            if [array.__array_interface__ for array in arrays] == last.interfaces:
+            if _looks(arrays) == last.looks:
                 return tables
         self._last = _Call()
         tensors = self._check(param, grad, state)
@@ -127,7 +130,7 @@ class CKernel:
         arrays = self._arrays(param, grad, state)
         fresh = _Call(
             identities=[*map(id, arrays)],
-            interfaces=[array.__array_interface__ for array in arrays],
+            looks=_looks(arrays),
             tables=tables,
         )
         fresh.references = [weakref.ref(a, _forgetting(weakref.ref(fresh))) for a in arrays]
@@ -158,6 +161,14 @@ class CKernel:
                 counts=np.array([param.size for param in rows[0]], np.uint64),
                 pointers=np.array([[a.ctypes.data for a in row] for row in rows], np.uintp),
             )
+
+
+def _looks(arrays: Sequence[Array]) -> list[object]:
+    return [
+        *(array.shape for array in arrays),
+        *(array.dtype for array in arrays),
+        *(array.flags.num for array in arrays),
+    ]
 
 
 def _forgetting(call: weakref.ref[_Call]) -> Callable[[object], None]:

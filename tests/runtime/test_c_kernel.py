@@ -165,6 +165,22 @@ def test_an_array_that_changed_its_shape_is_refused(both):
         kernel.step(params, given, states)
 
 
+def test_an_array_that_is_kept_does_not_move(both):
+    """The tables hold addresses, and rest on NumPy refusing this."""
+    _, kernel, params, given, _ = prepared(both)
+    for array in (params[0], given[0]):
+        with pytest.raises(ValueError, match="cannot resize"):
+            array.resize((10**6,), refcheck=False)
+    assert kernel._last.identities
+
+
+def test_an_array_whose_type_was_changed_is_refused(both):
+    _, kernel, params, given, states = prepared(both)
+    given[1].dtype = np.int32
+    with pytest.raises(TypeError, match="grad of tensor 1 has type int32"):
+        kernel.step(params, given, states)
+
+
 def test_a_state_that_lost_an_array_is_refused(both):
     _, kernel, params, given, states = prepared(both)
     del states[0]["exp_avg"]
