@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -33,22 +33,50 @@ class _Table:
     pointers: Array
 
 
-@dataclass(slots=True, weakref_slot=True)
+class _Kept:
+    """Arrays of the last call, known again without being held.
+
+    They are referred to weakly: once one is gone, its `id` may be another's, and all are
+    forgotten. NumPy never moves the memory of an array that somebody refers to weakly.
+    """
+
+    __slots__ = ("__weakref__", "_identities", "_looks", "_references")
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        whole = weakref.ref(self)
+
+        def forget(_gone: object) -> None:
+            kept = whole()
+            if kept is not None:
+                kept._identities = []
+
+        self._identities = [*map(id, arrays)]
+        self._looks = _looks(arrays)
+        self._references = [weakref.ref(array, forget) for array in arrays]
+
+    def are(self, arrays: Sequence[Array]) -> bool:
+        """Return whether arrays, at least one, are these, and look as they did."""
+        same = bool(arrays) and [*map(id, arrays)] == self._identities
+        return same and _looks(arrays) == self._looks
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """What is kept of the last call.
 
     Attributes:
-        identities: `id` of every array, in order.
-        looks: Shape, type and flags of every array (contiguous, writable).
-        references: Weak references: once an array is gone, its identity may be another's. And
-            NumPy never moves the memory of an array that somebody refers to weakly.
+        written: Parameters, then all states: what a step writes.
+        gradients: What it reads only.
+        starts: Where the memory of what is written begins, ascending.
+        ends: Where each of these ends.
         tables: One per type.
     """
 
-    identities: list[int] = field(default_factory=list)
-    looks: list[object] = field(default_factory=list)
-    references: list[weakref.ref[Array]] = field(default_factory=list)
-    tables: tuple[_Table, ...] = ()
+    written: _Kept
+    gradients: _Kept
+    starts: Array
+    ends: Array
+    tables: tuple[_Table, ...]
 
 
 class CKernel:
@@ -74,7 +102,7 @@ class CKernel:
         self._cells: tuple[str, ...] = (*inside["_SCALAR_STATES"], "step")
         self._counts_elements = "numel" in inspect.signature(self._host).parameters
         inside["_run"] = self._run
-        self._last = _Call()
+        self._last: _Call | None = None
         self.__name__ = name
         self.__doc__ = self._rule.__doc__
         self.init: Callable[..., dict[str, Array]] = inside["init"]
@@ -118,36 +146,35 @@ class CKernel:
         return rows, which
 
     def _tables(self, param: Any, grad: Any, state: Any) -> tuple[_Table, ...]:
-        """Return the tables of a call: those of the last one, if all its arrays are the same."""
-        last, arrays = self._last, self._arrays(param, grad, state)
-        if arrays and [*map(id, arrays)] == last.identities:
-            tables = last.tables
-            if _looks(arrays) == last.looks:
-                return tables
-        self._last = _Call()
-        tensors = self._check(param, grad, state)
-        tables = tuple(self._build(tensors))
-        arrays = self._arrays(param, grad, state)
-        fresh = _Call(
-            identities=[*map(id, arrays)],
-            looks=_looks(arrays),
-            tables=tables,
-        )
-        fresh.references = [weakref.ref(a, _forgetting(weakref.ref(fresh))) for a in arrays]
-        self._last = fresh
+        """Return the tables of a call: those of the last one, if its arrays are the same."""
+        last = self._last
+        gradients, written = self._arrays(param, grad, state)
+        if last is not None and last.written.are(written):
+            if not last.gradients.are(gradients):
+                last = self._last = _with_gradients(last, written, gradients)
+            if last is not None:
+                return last.tables
+        self._last = None
+        tables = tuple(self._build(self._check(param, grad, state)))
+        gradients, written = self._arrays(param, grad, state)
+        starts, sizes = _spans(written)
+        order = np.argsort(starts, kind="stable")
+        order = order[sizes[order] > 0]
+        ends = (starts + sizes)[order]
+        self._last = _Call(_Kept(written), _Kept(gradients), starts[order], ends, tables)
         return tables
 
-    def _arrays(self, param: Any, grad: Any, state: Any) -> list[Array]:
-        """Return every array of a call in order; none if the call is not what it should be."""
+    def _arrays(self, param: Any, grad: Any, state: Any) -> tuple[list[Array], list[Array]]:
+        """Return gradients, and parameters with all states; none where a call is malformed."""
         if not isinstance(param, (list, tuple)):
             param, grad, state = (param,), (grad,), (state,)
         names = (*self._states, *self._cells)
         try:
             if not len(param) == len(grad) == len(state):
-                return []
-            return [*param, *grad, *(held[name] for held in state for name in names)]
+                return [], []
+            return [*grad], [*param, *(held[name] for held in state for name in names)]
         except (TypeError, KeyError, IndexError):
-            return []
+            return [], []
 
     def _build(self, tensors: Sequence[Tensor]) -> Iterator[_Table]:
         for dtype in sorted({tensor[0].dtype.name for tensor in tensors}):
@@ -171,15 +198,33 @@ def _looks(arrays: Sequence[Array]) -> list[object]:
     ]
 
 
-def _forgetting(call: weakref.ref[_Call]) -> Callable[[object], None]:
-    """Return what makes a kept call unusable: `id` of an array that is gone may come again."""
+def _spans(arrays: Sequence[Array]) -> tuple[Array, Array]:
+    """Return where arrays begin in memory, and how many bytes each takes."""
+    starts = [array.__array_interface__["data"][0] for array in arrays]
+    return np.array(starts, np.uintp), np.array([array.nbytes for array in arrays], np.uintp)
 
-    def forget(_dead: object) -> None:
-        kept = call()
-        if kept is not None:
-            kept.identities = []
 
-    return forget
+def _with_gradients(
+    last: _Call, written: Sequence[Array], gradients: Sequence[Array]
+) -> _Call | None:
+    """Return a call with new gradients, or None where the full check has to look at them."""
+    params = written[: len(gradients)]
+    for param, grad in zip(params, gradients, strict=True):
+        if type(grad) is not np.ndarray or grad.dtype != param.dtype:
+            return None
+        if grad.shape != param.shape or not grad.flags.c_contiguous:
+            return None
+    starts, sizes = _spans(gradients)
+    after = np.searchsorted(last.ends, starts, side="right")  # the first that ends behind it
+    begins = np.append(last.starts, np.iinfo(np.uintp).max)[after]
+    if ((sizes > 0) & (begins < starts + sizes)).any():
+        return None
+    tables = []
+    for table in last.tables:
+        pointers = table.pointers.copy()
+        pointers[1] = starts[list(table.places)]
+        tables.append(replace(table, pointers=pointers))
+    return replace(last, gradients=_Kept(gradients), tables=tuple(tables))
 
 
 def _own_copy(name: str, file: Path) -> ModuleType:

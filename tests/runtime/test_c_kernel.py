@@ -151,6 +151,51 @@ def test_a_new_array_is_seen(change, both):
     assert bits(states) == bits(wanted[2])
 
 
+def test_new_gradients_are_not_looked_at_in_full(both, monkeypatch):
+    module, kernel, params, given, states = prepared(both)
+    wanted = deepcopy((params, given, states))
+    monkeypatch.setattr(kernel, "_check", None)
+    for factor in (2, 3):
+        new = [g * np.float32(factor) for g in given]
+        module.step(wanted[0], new, wanted[2])
+        kernel.step(params, new, states)
+    assert bits(params) == bits(wanted[0])
+    assert bits(states) == bits(wanted[2])
+
+
+@pytest.mark.parametrize("overlaps", ["exactly", "before", "behind", "step"])
+def test_a_new_gradient_in_the_memory_of_a_state_is_refused(overlaps, both):
+    _, kernel = both("momentum")
+    memory = np.zeros(40, np.float32)
+    param, grad = np.ones(10, np.float32), np.ones(10, np.float32)
+    state = kernel.init(param)
+    state["momentum_buffer"] = memory[15:25]
+    state["step"] = memory[30:32].view(np.int64).reshape(())
+    kernel.step(param, grad, state)
+    kernel.step(param, memory[25:30].repeat(2), state)
+    kernel.step(param, memory[5:15], state)
+    at = {"exactly": 15, "before": 6, "behind": 24, "step": 22 + 8}[overlaps]
+    before = bits(param)
+    with pytest.raises(ValueError, match="overlap in memory"):
+        kernel.step(param, memory[at : at + 10], state)
+    assert bits(param) == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.ones(60), np.ones(61, np.float32), np.ones((60, 2), np.float32)[:, 0], [1.0] * 60, None],
+)
+def test_a_wrong_new_gradient_is_refused_in_the_words_of_the_module(wrong, both):
+    module, kernel, params, given, states = prepared(both)
+    said = []
+    for target in (module, kernel):
+        with pytest.raises((TypeError, ValueError)) as error:
+            target.step(params, [given[0], wrong], states)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+    kernel.step(params, given, states)
+
+
 def test_an_array_that_became_read_only_is_refused(both):
     _, kernel, params, given, states = prepared(both)
     params[1].flags.writeable = False
@@ -167,11 +212,10 @@ def test_an_array_that_changed_its_shape_is_refused(both):
 
 def test_an_array_that_is_kept_does_not_move(both):
     """The tables hold addresses, and rest on NumPy refusing this."""
-    _, kernel, params, given, _ = prepared(both)
+    _, _kernel, params, given, _ = prepared(both)
     for array in (params[0], given[0]):
         with pytest.raises(ValueError, match="cannot resize"):
             array.resize((10**6,), refcheck=False)
-    assert kernel._last.identities
 
 
 def test_an_array_whose_type_was_changed_is_refused(both):
@@ -210,7 +254,8 @@ def test_arrays_are_not_kept_alive_and_new_ones_are_never_taken_for_old(both):
         assert bits(param) == bits(wanted)
         del param, grad, state
         gc.collect()
-        assert kernel._last.identities == []
+        assert not kernel._last.written._identities
+        assert not kernel._last.gradients._identities
 
 
 # --- threads, processes, the environment ------------------------------------------------
