@@ -7,7 +7,7 @@
 | lower | a spec and a type | `Kernel` | `lower`, `stages` |
 | passes | a kernel | a kernel without powers and loop-invariant arithmetic | `passes` |
 | render | kernels of all types | source files | `backends`, `render`, templates/ |
-| compile | CUDA text and an architecture | PTX, cubin, registers, spills | `runtime` |
+| compile | CUDA text and an architecture; C text | PTX, cubin, registers; library | `runtime` |
 | run | compiled code | same bits as NumPy, within the bound of the oracle | `crosscheck` |
 | write | all files | the output folder, exchanged as a whole | `output` |
 
