@@ -71,7 +71,7 @@ def test_a_compiler_that_fails_shows_its_command_and_what_it_said(tmp_path):
 
 def test_a_compiler_that_does_not_end(tmp_path, monkeypatch):
     monkeypatch.setattr(compiler_module, "_SECONDS", 0.2)
-    file = script(tmp_path, "cc", "exec sleep 5")
+    file = script(tmp_path, "cc", "while :; do :; done")
     with pytest.raises(CompileError, match="does not end"):
         Compiler((str(file),), "cc 1.0").compile(SOURCE, "one.c", FLAGS)
 
