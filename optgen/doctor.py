@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import platform
 import shutil
 import subprocess
@@ -110,7 +111,7 @@ def _tools() -> list[Tool]:
         _package("numpy", "NumPy kernels", "pip install numpy"),
         _package("jinja2", "templates", "pip install jinja2"),
         _safely("NVRTC", _nvrtc, "compiling CUDA", 'pip install "optgen[cuda]" (not on macOS)'),
-        _safely("C compiler", _compiler("cc", "gcc", "clang"), "compiling C", compiler),
+        _safely("C compiler", _c_compiler, "compiling C", compiler),
         _safely("C++ compiler", _compiler("c++", "g++", "clang++"), "CUDA text on the CPU", cpp),
         _safely("NVIDIA GPU", _gpu, "running CUDA", "a machine with an NVIDIA GPU and its driver"),
         _package("python-flint", "faster proofs", 'pip install "optgen[proof]"'),
@@ -146,6 +147,16 @@ def _nvrtc() -> str:
     major, minor = nvrtc.version
     archs = nvrtc.archs()
     return f"{major}.{minor}, sm_{archs[0]} to sm_{archs[-1]}"
+
+
+def _c_compiler() -> str:
+    """Return what `$CC` names, else the first of cc, gcc and clang."""
+    from optgen.runtime.compiler import find_compiler
+
+    if os.environ.get("CC"):
+        found = find_compiler()
+        return f"{found.version} at {' '.join(found.command)}"
+    return _compiler("cc", "gcc", "clang")()
 
 
 def _compiler(*names: str) -> Callable[[], str]:

@@ -43,11 +43,18 @@ def test_no_compiler_at_all_turns_levels_off(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("optgen.runtime.nvrtc.find_nvrtc", nothing)
     monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
     assert tool("NVRTC").version is None
     assert tool("NVRTC").fix.startswith('pip install "optgen[cuda]"')
     assert "NVRTC was not found" in tool("NVRTC").fix
     assert "none of cc, gcc, clang on PATH" in tool("C compiler").fix
     assert level("compile").reason.startswith("needs NVRTC or C compiler: pip install")
+
+
+def test_cc_names_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler-7")
+    assert tool("C compiler").version is None
+    assert "no-such-compiler-7 is not on PATH" in tool("C compiler").fix
 
 
 def test_a_compiler_that_does_not_run_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +63,7 @@ def test_a_compiler_that_does_not_run_is_missing(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(subprocess, "run", broken)
+    monkeypatch.delenv("CC", raising=False)
     assert tool("C compiler").version is None
     assert "/usr/bin/cc does not run" in tool("C compiler").fix
 
