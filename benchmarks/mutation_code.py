@@ -72,6 +72,7 @@ SHARED = ("checks.py.jinja", "arrays.py.jinja", "module.py.jinja")
 EXPLAINED = {
     "optgen/backends/cuda.py: '_H' loses its end": "the name of an include guard",
     "optgen/backends/cuda.py: '[index] = ' loses its end": "a space",
+    "optgen/backends/cuda.py: '_e = ' loses its end": "a space",
     "optgen/backends/numpy.py: 0 becomes -1": "helper functions stand in another order",
     "optgen/backends/abi.py: 1 becomes 0": "names of entries count from 0, in every place",
     "optgen/backends/intrinsics.py: a choice is always true": "parentheses more than needed",
