@@ -67,6 +67,29 @@ struct optgen_sgd_l2_float32_call {
   uint64_t total, chunks;
 };
 
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_sgd_l2_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_sgd_l2_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double weight_decay = hyperparameters[1];
+  args->weight_decay = (float)weight_decay;
+  args->lr = (float)lr;
+  fesetenv(&state);
+  return 0;
+}
+
 /* n elements */
 static void optgen_sgd_l2_float32_update(
     const uint64_t n,
@@ -146,6 +169,29 @@ struct optgen_sgd_l2_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_sgd_l2_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_sgd_l2_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double weight_decay = hyperparameters[1];
+  args->weight_decay = weight_decay;
+  args->lr = lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_sgd_l2_float64_update(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.expressions import C_TYPES, CPrinter, helper, literal
-from optgen.backends.intrinsics import helpers_in
+from optgen.backends.c_host import helper_functions, host_function
+from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
 from optgen.ir import (
@@ -23,7 +23,6 @@ from optgen.ir import (
     Elementwise,
     Kernel,
     Scalars,
-    stage_expressions,
 )
 from optgen.render import render
 
@@ -115,6 +114,7 @@ class CBackend:
         comments.append("")
         comments += [line for source in heading.sources for line in comment(source, "Source:")]
         parts = [render("c/threads.c.jinja", _Threads(SMALLEST_PART))]
+        parts += helper_functions(kernels)
         for kernel in kernels:
             parts += _kernel(kernel)
         first = kernels[0]
@@ -137,8 +137,7 @@ def _base(kernel: Kernel) -> str:
 
 def _kernel(kernel: Kernel) -> list[str]:
     """Return the functions of one type, in order."""
-    used = helpers_in(e for s in kernel.stages for e in stage_expressions(s))
-    parts = [*(helper(name, kernel.arithmetic) for name in used), _structs(kernel)]
+    parts = [_structs(kernel), host_function(kernel, _base(kernel), abi(kernel).struct)]
     runs = []
     for index, stage in enumerate(kernel.stages):
         name = _stage_name(kernel, index)
