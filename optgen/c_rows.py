@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optgen.backends.base import SourceFile
 from optgen.crosscheck import inputs
@@ -108,13 +110,20 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
     given = np.array([hyperparameters[a.name] for a in kernel.arguments], np.float64)
     states = inputs.scalar_states(kernel)
     dtype = kernel.arithmetic.value
+    for at, argument in enumerate(kernel.arguments):
+        for value in (-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf, np.nan):
+            tried = given.copy()
+            tried[at] = value
+            refused = library.host(dtype, tried, 1, 1, *_room(kernel))
+            if refused != (0 if argument.holds(value) else at + 1):
+                return f"host: {argument.name} = {value}: {refused} is returned"
     for step, n in zip(STEPS, range(1, 1 + len(STEPS)), strict=True):
         host = host_values(kernel, hyperparameters, step, states, n)
         scalars = kernel_scalars(kernel, host)
         wanted = {name: np.array([scalars[name]], dtype) for name in kernel.scalars}
         wanted |= {s.name: np.array([host[s.name]]) for s in kernel.scalar_states}
-        left = np.array([states[s.name] for s in kernel.scalar_states], np.float64)
-        args = np.zeros(max(1, len(kernel.scalars)), dtype)
+        left, args = _room(kernel)
+        left[:] = [states[s.name] for s in kernel.scalar_states]
         refused = library.host(dtype, given, step, n, left, args)
         if refused:
             return f"host, step {step}: hyperparameter {refused} is refused"
@@ -124,6 +133,12 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
         if said:
             return f"host, step {step}: {said}"
     return ""
+
+
+def _room(kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return arrays for scalar states and for host values; C knows no empty struct."""
+    args = np.zeros(max(1, len(kernel.scalars)), kernel.arithmetic.value)
+    return np.zeros(len(kernel.scalar_states)), args
 
 
 def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, library: CLibrary) -> str:

@@ -118,7 +118,7 @@ MUTANTS = {
         "nadam", "float32", "host", (("  scalar_states[0] = mu_product;\n", ""),)
     ),
     "host_refuses_its_default": adamw(
-        ("if (!(0.0 <= hyperparameters[0]", "if (!(0.0 > hyperparameters[0]"), says="refused"
+        ("if (!(0.0 <= hyperparameters[0]", "if (!(0.0 > hyperparameters[0]"), says="host: lr"
     ),
     "host_fields_swapped": adamw(
         ("args->beta1 = (float)beta1;", "args->beta1 = (float)beta2;"), says="host"
