@@ -88,7 +88,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     if any("_ipow(" in line for line in update.host):
         helpers.insert(0, "numpy/powers.py.jinja")
     parts += [render(template, _Nothing()) for template in helpers]
-    defaults = tuple(f"{a.name}={float(a.default)!r}" for a in kernel.arguments)
+    defaults = [f"{a.name}={_default(a)!r}" for a in kernel.arguments]
     names = [a.name for a in kernel.arguments]
     states = [(b.name, b.initial) for b in kernel.buffers if b.role == "state"]
     scalar_states = [(s.name, s.initial) for s in kernel.scalar_states]
@@ -102,12 +102,20 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         scalar_states_literal=repr({n: float(v) for n, v in scalar_states}).replace("'", '"'),
         hyperparameters_literal=repr(tuple(names)).replace("'", '"'),
         chunk=CHUNK,
-        signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
+        signature=call(
+            "def step(",
+            ("param", "grad", "state", "*", *defaults, "found_inf=False", "**unknown"),
+            "):",
+        ),
         arguments=kernel.arguments,
         numbers=call("_check_numbers(", tuple(f"{n}={n}" for n in names), indent=4),
         hyperparameters_tuple=f"({', '.join(names)}{',' if len(names) == 1 else ''})",
         parts="\n\n".join(parts),
     )
+
+
+def _default(argument: Argument) -> float | bool:
+    return bool(argument.default) if argument.flag else float(argument.default)
 
 
 def _update(kernel: Kernel) -> _Update:

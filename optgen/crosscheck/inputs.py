@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.ir import DType, Kernel
+from optgen.passes.prologue import ARGUMENTS as PROLOGUE
 from optgen.spec import OptimizerSpec
 
 SIZES = (0, 1, 3, 31, 1000, 1003, 65537)
@@ -26,6 +27,9 @@ VISIBLE = {
     "alpha": 0.9,
     "lr_decay": 0.1,
     "momentum_decay": 0.5,
+    "grad_scale": 3.0,
+    "clip_coef": 0.7,
+    "maximize": 1.0,
 }
 """Values at which every term of a rule shows; the defaults hide most mistakes."""
 
@@ -80,12 +84,12 @@ def cases(kernel: Kernel) -> tuple[Case, ...]:
 
 
 def hyperparameters(spec: OptimizerSpec) -> dict[str, float]:
-    """Return values at which every term of the rule shows, inside the declared domains."""
+    """Return values at which every term of the rule and the prologue show, inside the domains."""
     values: dict[str, float] = {}
     for item in spec.hyperparameters:
         value = VISIBLE.get(item.name, float(item.default))
         values[item.name] = value if value in spec.domains[item.symbol] else float(item.default)
-    return values
+    return values | {a.name: VISIBLE[a.name] for a in PROLOGUE}
 
 
 def scalar_states(kernel: Kernel) -> dict[str, float]:
