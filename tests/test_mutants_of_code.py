@@ -37,11 +37,11 @@ LEAST_NOTICED = 0.5
 KINDS = {
     "passes": ("optgen/passes/powers.py", "optgen/passes/hoist.py"),
     "backends": ("optgen/backends/scalars.py", "optgen/backends/ufuncs.py"),
-    "templates": ("templates/numpy/powers.py.jinja", "templates/numpy/update.py.jinja"),
+    "templates": tuple(f"templates/numpy/{n}.py.jinja" for n in ("powers", "update", "blocks")),
 }
 POWERS, HOIST = KINDS["passes"]
 SCALARS, UFUNCS = KINDS["backends"]
-IPOW, UPDATE = KINDS["templates"]
+IPOW, UPDATE, BLOCKS = KINDS["templates"]
 SLIPS = {
     "bits of an exponent": (POWERS, "remaining & 1", "remaining & 2", "adam"),
     "doubled, not squared": (POWERS, '("mul", (base, base))', '("add", (base, base))', "adam"),
@@ -62,9 +62,9 @@ SLIPS = {
     "the step before": (UPDATE, 'state["step"] + 1', 'state["step"]', "adam"),
     "a step that is not counted": (UPDATE, 'state["step"][...] = step', "pass", "adam"),
     "no last block": (
-        UPDATE,
-        "range(0, param.size, _CHUNK)",
-        "range(0, param.size - 1, _CHUNK)",
+        BLOCKS,
+        "range(0, size, width)",
+        "range(0, size - 1, width)",
         "adam",
     ),
     "a scalar that is not kept": (UPDATE, '"][...] = {{ name }}', '"]', "nadam"),
