@@ -161,6 +161,12 @@ def test_a_step_allocates_a_small_workspace_only(rule):
     assert peaks[1] < 1 << 16, f"{peaks[1]} bytes: the workspace is not used again"
 
 
+@pytest.mark.parametrize(("name", "rows"), [("sgd", 1), ("lion", 2), ("adamw", 2), ("lamb", 3)])
+def test_results_are_made_where_they_go(module_of, name, rows):
+    """Each row more would take as much of the cache as an array of the rule."""
+    assert module_of(name)._Workspace(np.float32, 1).rows.shape == (rows, 1)
+
+
 def test_infinities_and_nan_pass_without_warnings(rule):
     module = rule[2]
     param = np.array([np.inf, np.nan, 0, 1, -1, 3e38], np.float32)

@@ -89,8 +89,8 @@ def test_the_order_of_an_addition_or_product_is_no_difference():
     kernel, text = clean("adamw", "float32")
     for old, new in (
         ("np.add(exp_avg, row0, out=exp_avg)", "np.add(row0, exp_avg, out=exp_avg)"),
-        ("np.multiply(grad, grad, out=row1)", "np.multiply(grad, grad, out=row2)\n    "
-         "np.copyto(row1, row2)"),
+        ("np.multiply(grad, grad, out=row0)", "np.multiply(grad, grad, out=row1)\n    "
+         "np.copyto(row0, row1)"),
     ):  # fmt: skip
         assert old in text
         text = text.replace(old, new, 1)
