@@ -92,10 +92,15 @@ class BackendUnavailable(OptgenError):
 class CompileError(OptgenError):
     """A compiler refused generated code; keeps the command and what it printed."""
 
-    def __init__(self, what: str, *, command: str, output: str) -> None:
-        super().__init__(
-            what, where=command, fix="please report it with the lines below\n" + output
-        )
+    def __init__(
+        self,
+        what: str,
+        *,
+        command: str,
+        output: str,
+        fix: str = "please report it with the lines below",
+    ) -> None:
+        super().__init__(what, where=command, fix=f"{fix}\n{output}")
         self.command = command
         self.output = output
 

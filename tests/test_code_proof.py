@@ -78,11 +78,11 @@ def test_clean_code_is_proved():
 def test_broken_code_fails():
     kernel, text = clean("adamw")
     broken = text.replace(
-        "np.sqrt(exp_avg_sq_hat, out=row3)", "np.square(exp_avg_sq_hat, out=row3)"
+        "np.sqrt(exp_avg_sq_hat, out=row1)", "np.square(exp_avg_sq_hat, out=row1)"
     )
     assert broken != text
     assert prove_module(kernel, broken).word == "unknown"  # an operation that is not modelled
-    broken = text.replace("np.add(row3, eps,", "np.subtract(row3, eps,")
+    broken = text.replace("np.add(row1, eps,", "np.subtract(row1, eps,")
     assert broken != text
     found = prove_module(kernel, broken)
     assert found.word == "failed"

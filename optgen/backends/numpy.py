@@ -12,6 +12,16 @@ from optgen.backends.ufuncs import Printed, StagePrinter
 from optgen.ir import CHUNK, Argument, DType, Elementwise, Kernel, Scalars, reads
 from optgen.render import render
 
+BLOCK = 4 * CHUNK
+"""Elements per block at most in one thread: measured, a second level cache holds 2 MB."""
+
+WIDE = 16 * CHUNK
+"""Elements per block at most in several threads. Every call to NumPy lets go of Python's lock
+and takes it again, which costs some 4 us where others want it: as much as 30000 additions."""
+
+SHARE = 8 * CHUNK
+"""Elements per thread at least: waking a thread costs as much as it would save on fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:
@@ -39,7 +49,7 @@ class _Update:
     blocks: tuple[_Block, ...]
     rows: int
     masks: int
-    chunk_rows: str
+    padded: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,21 @@ class _Module:
     scalar_states_literal: str
     hyperparameters_literal: str
     chunk: int
+    init: str
     signature: tuple[str, ...]
     arguments: tuple[Argument, ...]
     numbers: tuple[str, ...]
     hyperparameters_tuple: str
     parts: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """What templates/numpy/blocks.py.jinja reads: numbers of elements."""
+
+    block: int = BLOCK
+    wide: int = WIDE
+    share: int = SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,8 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     update = _update(kernel)
     parts = [render("numpy/run.py.jinja", _Nothing())]
     parts += [render(f"numpy/{part}.py.jinja", update) for part in ("update", "workspace")]
-    helpers = ["numpy/checks.py.jinja", "numpy/arrays.py.jinja"]
+    parts.append(render("numpy/blocks.py.jinja", _Blocks()))
+    helpers = [f"numpy/{part}.py.jinja" for part in ("threads", "checks", "arrays")]
     if kernel.reductions:
         helpers.insert(0, "numpy/sums.py.jinja")
     if any("_ipow(" in line for line in update.host):
@@ -102,6 +123,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         scalar_states_literal=repr({n: float(v) for n, v in scalar_states}).replace("'", '"'),
         hyperparameters_literal=repr(tuple(names)).replace("'", '"'),
         chunk=CHUNK,
+        init=render("numpy/init.py.jinja", _Nothing()),
         signature=call(
             "def step(",
             ("param", "grad", "state", "*", *defaults, "found_inf=False", "**unknown"),
@@ -137,11 +159,11 @@ def _update(kernel: Kernel) -> _Update:
         returned=call("return (", _several(kernel.scalars), ")", indent=4),
         host_call=_host_call(kernel, hyperparameters),
         scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
-        run=tuple(_run(kernel)),
+        run=tuple(f"    {line}" if line else "" for line in _run(kernel)),
         blocks=tuple(_block(kernel, index, printed[index]) for index in sorted(printed)),
         rows=max(p.rows for p in printed.values()),
         masks=max(p.masks for p in printed.values()),
-        chunk_rows="_CHUNK" if kernel.reductions else "0",
+        padded="width + -width % _CHUNK" if kernel.reductions else "0",
     )
 
 
@@ -193,7 +215,7 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     lines += printed.lines
     sums = [r.target for r in stage.reductions]
     if sums:
-        lines.append(f"return {', '.join(sums)}")
+        lines.append(f"return {', '.join(_several(tuple(sums)))}")
     parameters = (*arrays, *_scalars(kernel, stage), "work")
     return _Block(
         signature=call(f"def _stage{index + 1}(", parameters, "):"),
@@ -214,12 +236,10 @@ def _run(kernel: Kernel) -> list[str]:
             continue
         blocks = tuple(f"{name}[block]" for name in _arrays(kernel, stage))
         arguments = (*blocks, *_scalars(kernel, stage), "work")
+        called = call(f"return _stage{index + 1}(", arguments, indent=8)
+        lines += ["", "def part(block, work):", *(f"    {line}" for line in called), ""]
         sums = [r.target for r in stage.reductions]
-        lines += [f"{name} = []" for name in sums]
-        lines.append("for block in blocks:")
-        result = "".join(f"{name}_chunk, " for name in sums).removesuffix(", ")
-        head = f"{result} = _stage{index + 1}(" if sums else f"_stage{index + 1}("
-        lines += [f"    {line}" for line in call(head, arguments, indent=8)]
-        lines += [f"    {name}.append({name}_chunk)" for name in sums]
-        lines += [f"{name} = _tree_sum({name}, kind)" for name in sums]
+        lines.append(f"{'partials = ' if sums else ''}_each(part, param.size, kind)")
+        for place, name in enumerate(sums):
+            lines.append(f"{name} = _tree_sum([block[{place}] for block in partials], kind)")
     return lines

@@ -64,37 +64,56 @@ class StagePrinter:
         self._arrays = arrays
         self._rows, self._masks = _Pool("row"), _Pool("mask")
         self._bound: dict[str, str] = {}  # Let -> its row
+        self._place: dict[str, str] = {}  # the same, of those that have just been read last too
+        self._last: set[str] = set()  # what the line that is printed alone reads, and once
         self._lines: list[str] = []
 
     def print(self) -> Printed:
-        """Return the stage as text; sums are lines `NAME = _chunk_sum(row)`."""
+        """Return the stage as text; sums are lines `NAME = _chunk_sums(row)`."""
         for index, assign in enumerate(self._stage.body):
             if assign.formula:
                 self._lines += comment(assign.formula, "#", indent=4)
-            self._assign(assign)
+            self._assign(index, assign)
             self._release(index)
         for reduction in self._stage.reductions:
             row = self._rows.take()
+            self._last = set()
             self._into(reduction.value, row)
-            self._lines.append(f"{reduction.target} = _chunk_sum({row}, work.chunk)")
+            self._lines.append(f"{reduction.target} = _chunk_sums({row}, work.padded)")
             self._rows.give(row)
         return Printed(tuple(self._lines), self._rows.size, self._masks.size)
 
     def _release(self, index: int) -> None:
         """Free the rows of Lets that nothing below line `index` reads."""
-        below = [a.value for a in self._stage.body[index + 1 :]]
-        below += [r.value for r in self._stage.reductions]
-        live = {name for expr in below for name in reads(expr)}
+        live = self._live(index)
         for name in [n for n in self._bound if n not in live]:
             self._rows.give(self._bound.pop(name))
 
-    def _assign(self, assign: Assign) -> None:
+    def _live(self, index: int) -> frozenset[str]:
+        """Return the names that are read below line `index`."""
+        below = [a.value for a in self._stage.body[index + 1 :]]
+        below += [r.value for r in self._stage.reductions]
+        return frozenset(name for expr in below for name in reads(expr))
+
+    def _assign(self, index: int, assign: Assign) -> None:
+        read, live = [*reads(assign.value)], self._live(index)
+        self._last = {name for name in read if read.count(name) == 1} - live
         if assign.target in self._arrays:
             self._into(assign.value, assign.target)
             return
-        row = self._rows.take()
+        row = self._reused(index) or self._rows.take()
         self._into(assign.value, row, bind=f"{assign.target} = ")
-        self._bound[assign.target] = row
+        self._bound[assign.target] = self._place[assign.target] = row
+
+    def _reused(self, index: int) -> str:
+        """Return the row of a Let that line `index` is the last to read, if it may be written."""
+        value = self._stage.body[index].value
+        if not isinstance(value, Operation) or value.name == "select":
+            return ""
+        dying = {*reads(value)} - self._live(index)
+        for name in sorted(dying & self._bound.keys()):
+            return self._bound.pop(name)
+        return ""
 
     def _into(self, expr: Expr, out: str, bind: str = "") -> None:
         """Compute an expression into the array `out`."""
@@ -103,10 +122,32 @@ class StagePrinter:
             if bind:
                 self._lines.append(f"{bind}{out}")
             return
-        operands = [self._operand(o) for o in expr.operands]
+        within = self._within(expr, out)
+        operands = []
+        for index, operand in enumerate(expr.operands):
+            if index == within:
+                self._into(operand, out)
+            operands.append(out if index == within else self._operand(operand))
         self._emit(expr.name, operands, out, bind)
-        for operand in operands:
-            self._free(operand, keep=out)
+        for text in operands:
+            self._free(text, keep=out)
+
+    def _within(self, expr: Operation, out: str) -> int:
+        """Return which operand may be computed into the result's own array; -1 if none.
+
+        Every row less leaves more of the cache to the others. No other operand may read the
+        array, and a choice copies into its result before it has read all that it chooses from.
+        """
+        if expr.name == "select":
+            return -1
+        for index, operand in enumerate(expr.operands):
+            if not isinstance(operand, Operation) or operand.name == "select":
+                continue
+            others = [o for at, o in enumerate(expr.operands) if at != index]
+            read = {self._place.get(name, name) for o in others for name in reads(o)}
+            if kind(operand) == "float" and out not in read:
+                return index
+        return -1
 
     def _operand(self, expr: Expr) -> str:
         """Return text for an operand, computing it into a row of its own if it is an operation."""
@@ -131,6 +172,8 @@ class StagePrinter:
                 return out
 
     def _free(self, operand: str, keep: str = "") -> None:
+        if operand in self._last and operand in self._bound and not keep:
+            operand = self._bound.pop(operand)
         if operand != keep and operand not in self._bound.values():
             self._rows.give(operand)
             self._masks.give(operand)

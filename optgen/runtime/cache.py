@@ -20,16 +20,30 @@ _PARTS = ("ptx", "cubin", "log")
 
 
 def default_cache_dir() -> Path:
-    """Return `$OPTGEN_CACHE`, else the folder `optgen` in the user's cache of this platform."""
+    """Return `$OPTGEN_CACHE`, else the folder `optgen` in the user's cache of this platform.
+
+    A user without a home has one in the temporary folder.
+    """
     if chosen := os.environ.get("OPTGEN_CACHE"):
         return Path(chosen)
+    try:
+        return _user_cache() / "optgen"
+    except RuntimeError:  # there is no home
+        return (
+            Path(tempfile.gettempdir())
+            / f"optgen-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+        )
+
+
+def _user_cache() -> Path:
+    base: str | Path
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "optgen"
+    return Path(base)
 
 
 def cache_key(nvrtc: Nvrtc, source: str, name: str, arch: str) -> str:

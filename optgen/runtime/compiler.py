@@ -6,12 +6,14 @@ and what is given up (`errno`, floating-point traps) only lets loops be vectoris
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -38,10 +40,15 @@ _CHOICES: tuple[tuple[str, ...], ...] = (
 """For the machine's own CPU and with threads, as far as the compiler knows them; best first."""
 
 _NAMES = ("cc", "gcc", "clang")
-_SECONDS = 120
+_SECONDS = 120.0
+_VERSION_SECONDS = 20.0
 _INSTALL = (
     "install gcc or clang (Debian: apt install gcc; macOS: xcode-select --install), "
     "or name one in the environment variable CC"
+)
+_ANOTHER = (
+    "see that the compiler makes the smallest library for this machine and that the temporary "
+    "folder (TMPDIR) has room, or name another compiler in the environment variable CC; it says:"
 )
 
 
@@ -82,24 +89,89 @@ class Compiler:
         Raises:
             CompileError: The compiler refused the text, or did not end in time.
         """
-        with tempfile.TemporaryDirectory(prefix="optgen-") as folder:
-            file, library = Path(folder, name), Path(folder, "library")
-            file.write_text(source, encoding="utf-8")
-            command = (*self.command, *flags, str(file), "-o", str(library), "-lm")
-            said = ""
-            try:
-                ran = subprocess.run(
-                    command, capture_output=True, text=True, timeout=_SECONDS, check=False
-                )
-                said = ran.stderr + ran.stdout
-                if ran.returncode == 0:
-                    return library.read_bytes()
-                what = f"{name}: {self.command[0]} ends with {ran.returncode}"
-            except subprocess.TimeoutExpired:
-                what = f"{name}: {self.command[0]} does not end within {_SECONDS} seconds"
-            except OSError as error:
-                what = f"{name}: {self.command[0]} does not work: {error}"
-            raise CompileError(what, command=shlex.join(command), output=said)
+        try:
+            with tempfile.TemporaryDirectory(prefix="optgen-") as folder:
+                return self._compile(Path(folder), source, name, flags)
+        except OSError as error:
+            raise CompileError(
+                f"{name}: there is no folder to compile in: {error}",
+                command=shlex.join(self.command),
+                output="",
+                fix="set TMPDIR to a folder that can be written",
+            ) from error
+
+    def _compile(self, folder: Path, source: str, name: str, flags: tuple[str, ...]) -> bytes:
+        file, library = folder / name, folder / "library"
+        file.write_text(source, encoding="utf-8")
+        command = (*self.command, *flags, str(file), "-o", str(library), "-lm")
+        cc, said, made = self.command[0], "", b""
+        try:
+            code, said, errors = run_limited(command, _SECONDS)
+            said = errors + said
+            what = f"{name}: {cc} ends with {code}"
+            if code == 0:
+                made = library.read_bytes() if library.is_file() else b""
+                what = f"{name}: {cc} says that all is well and {_defect(made)}"
+                if not _defect(made):
+                    return made
+        except TimeoutError:
+            what = f"{name}: {cc} does not end within {_SECONDS} seconds"
+        except OSError as error:
+            what = f"{name}: {cc} does not work: {error}"
+        text = shlex.join(command)
+        if made:
+            raise CompileError(what, command=text, output=said, fix=_ANOTHER)
+        raise CompileError(what, command=text, output=said)
+
+
+def run_limited(command: tuple[str, ...], seconds: float) -> tuple[int, str, str]:
+    """Run a program; return its exit status and what it wrote, both streams as text.
+
+    Raises:
+        TimeoutError: It did not end in time; it has been ended, with all that it started.
+        OSError: It cannot be run.
+    """
+    session = os.name == "posix"
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=session,
+    ) as running:
+        try:
+            out, err = running.communicate(timeout=seconds)
+        except BaseException as error:
+            if session:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+            running.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimeoutError(f"{command[0]} does not end within {seconds} seconds") from None
+            raise
+    return running.returncode, out, err
+
+
+def _defect(library: bytes) -> str:
+    """Say why a file is no library for this machine; empty if it may be one.
+
+    An ELF file says in its first 20 bytes for which class, byte order and processor it is.
+    """
+    if not library:
+        return "writes nothing"
+    try:
+        with Path("/proc/self/exe").open("rb") as file:
+            own = file.read(20)
+    except OSError:  # not on this system: loading it will tell
+        return ""
+    if not own.startswith(b"\x7fELF"):
+        return ""
+    if library[:4] != own[:4] or len(library) < 64:
+        return "writes no library"
+    same = library[4:6] == own[4:6] and library[18:20] == own[18:20]
+    return "" if same else "writes a library for another kind of machine"
 
 
 @cache
@@ -113,7 +185,7 @@ def _flags(compiler: Compiler) -> tuple[str, ...]:
         except CompileError as error:
             first = first or error
     assert first is not None
-    raise first
+    raise CompileError(first.what, command=first.command, output=first.output, fix=_ANOTHER)
 
 
 def find_compiler() -> Compiler:
@@ -132,17 +204,20 @@ def _find(named: str, path: str) -> Compiler:
     for words in _candidates(named):
         found = shutil.which(words[0], path=path)
         if found is None:
-            failures.append(f"{words[0]} is not on PATH")
+            inside = "no program that can be run" if os.sep in words[0] else "not on PATH"
+            failures.append(f"{words[0]} is {inside}")
             continue
         command = (found, *words[1:])
         try:
-            ran = subprocess.run(
-                (*command, "--version"), capture_output=True, text=True, timeout=20, check=True
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            failures.append(f"{found} does not run: {error}")
+            code, said, errors = run_limited((*command, "--version"), _VERSION_SECONDS)
+        except OSError as error:
+            failures.append(f"{shlex.join(command)} --version does not run: {error}")
             continue
-        lines = ran.stdout.strip().splitlines()
+        if code:
+            errors = "; ".join(errors.strip().splitlines()[-3:])
+            failures.append(f"{shlex.join(command)} --version ends with {code}: {errors}")
+            continue
+        lines = said.strip().splitlines()
         return Compiler(command, lines[0] if lines else "unknown version")
     where = "CC" if named else "PATH"
     raise BackendUnavailable(f"no C compiler: {'; '.join(failures)}", where=where, fix=_INSTALL)
@@ -158,6 +233,8 @@ def _candidates(named: str) -> Iterator[tuple[str, ...]]:
         raise BackendUnavailable(
             f"CC={named} cannot be read: {error}", where="CC", fix=_INSTALL
         ) from error
+    if not words:
+        raise BackendUnavailable(f"CC={named} names no program", where="CC", fix=_INSTALL)
     yield words
 
 

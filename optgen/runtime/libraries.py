@@ -1,7 +1,8 @@
 """Compiled C on disk, under the hash of everything that decides it.
 
 An entry is one file, the library followed by the SHA-256 of the library and its key: a torn,
-damaged or foreign file does not end in that, and is made again. Entries appear by renaming,
+damaged or foreign file does not end in that, and is made again; so is one that belongs to
+another user, but for root. Entries appear by renaming,
 so two processes may build the same one. A folder that cannot be written costs a warning and
 a compilation per process, never the kernel.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
 import shutil
 import tempfile
 import warnings
@@ -75,8 +77,11 @@ def _seal(library: bytes, key: str) -> bytes:
 def _is_whole(path: Path, key: str) -> bool:
     try:
         data = path.read_bytes()
+        owner = path.stat().st_uid
     except OSError:
         return False
+    if hasattr(os, "getuid") and owner not in (os.getuid(), 0):
+        return False  # whoever may write here could have put code there, seal and all
     return len(data) > _SEAL and data[-_SEAL:] == _seal(data[:-_SEAL], key)
 
 

@@ -82,6 +82,12 @@ def load_c(identifier: str, source: Path, module: Path) -> LoadedKernel:
             where=path,
             fix="set OPTGEN_CACHE to a folder from which programs may run",
         ) from error
+    except AttributeError as error:  # ctypes has found no function of that name
+        raise BackendUnavailable(
+            f"compiled C is not what {source.name} says: {error}",
+            where=path,
+            fix="name another C compiler in the environment variable CC",
+        ) from error
 
 
 def _generated(name: str, identifier: str, target: str) -> Path:

@@ -1,21 +1,27 @@
 """Does a generated NumPy module compute what the kernel's IR says, bit for bit?
 
 The module's own functions run on traced arrays of a few sizes: one element, less than a
-block, a block, several blocks. In each, every element of every output must be the very
-term that the IR stands for, made from its own elements alone; the host program is traced
-along. Three helpers are taken by their meaning there and followed by themselves at many
-sizes: the two that sum, and `_ipow`.
+block, a block, several blocks, and a tensor that is cut for threads. In each, every element
+of every output must be the very term that the IR stands for, made from its own elements
+alone; the host program is traced along. Three helpers are taken by their meaning there and
+followed by themselves at many sizes: the two that sum, and `_ipow`.
+
+One thread does all blocks of a trace, first to last. That others may do them at the same
+time changes nothing: no element is made from what another block has written, and each
+thread has a workspace of its own, of which nothing is read before it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
+from optgen.backends.numpy import BLOCK, SHARE
 from optgen.ir import CHUNK, Kernel
 from optgen.translation import expand
 from optgen.translation.kernel_terms import convert, kernel_terms, power, total
@@ -27,8 +33,9 @@ from optgen.translation.ptx_difference import describe
 from optgen.translation.terms import Term, Terms, TermType
 from optgen.verify.verdicts import Unsupported
 
-SIZES = (1, 1000, CHUNK, 2 * CHUNK + 3)
-"""Numbers of elements: one, part of a block, a block, several blocks and a tail."""
+SIZES = (1, 1000, BLOCK, 2 * BLOCK + 3, 4 * SHARE + 3)
+"""Numbers of elements: one, part of a block, a block, several blocks and a tail, threads."""
+_THREADS = 3
 _MOST_PATHS = 64
 
 
@@ -175,7 +182,7 @@ def _run(kernel: Kernel, text: str, size: int, tracer: Tracer) -> dict[str, Term
     state = {b.name: views[b.name] for b in kernel.buffers if b.role == "state"}
     given = [Scalar(tracer, store.scalar(a.name, "float64")) for a in kernel.arguments]
     module = _module(kernel, text)
-    module.__dict__.update(np=_Numpy(tracer), **_helpers(tracer, size))
+    module.__dict__.update(np=_Numpy(tracer), **_helpers(tracer, size), **_ALONE)
     inputs = [views[b.name] for b in kernel.buffers if b.role in ("param", "grad", "input")]
     module._step(*inputs, {**state, **cells, "step": counter}, *given)
     if counter.written is not store.scalar("step", "float64"):
@@ -200,6 +207,13 @@ def _whole(store: Terms, memory: Memory) -> Term:
     (term,) = terms
     assert term is not None
     return term
+
+
+_ALONE: Mapping[str, Callable[..., Any]] = {
+    "_threads": lambda: _THREADS,
+    "_workers": lambda _count: SimpleQueue(),  # that nobody serves
+}
+"""What makes a module cut its tensors for threads, and do all parts in this one."""
 
 
 class _Counter:
@@ -281,8 +295,8 @@ class _Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _ChunkSum:
-    """The sum of one chunk: the term of its elements, counted from the first of them."""
+class _ChunkSums:
+    """The sums of a block's chunks: the term of its elements, counted from the first of them."""
 
     term: Term
     size: int
@@ -296,21 +310,21 @@ def _helpers(tracer: Tracer, size: int) -> dict[str, Callable[..., Any]]:
         terms = base.term, tracer.term(exponent, "float64")
         return Scalar(tracer, power(store, "ipow", *terms))
 
-    def chunk_sum(values: View, chunk: View) -> _ChunkSum:
-        if chunk.size != CHUNK:
-            raise Unsupported(f"a chunk of {chunk.size} elements")
-        return _ChunkSum(values.read(), values.size)
+    def chunk_sums(values: View, padded: View) -> _ChunkSums:
+        if padded.size < values.size or padded.size % CHUNK:
+            raise Unsupported(f"chunks of {values.size} elements, and room for {padded.size}")
+        return _ChunkSums(values.read(), values.size)
 
-    def tree_sum(chunks: Sequence[_ChunkSum], kind: Kind) -> Scalar:
+    def tree_sum(blocks: Sequence[_ChunkSums], kind: Kind) -> Scalar:
         at, terms = 0, set()
-        for index, chunk in enumerate(chunks):
-            last = index == len(chunks) - 1
-            if chunk.size != (size - at if last else CHUNK):
-                raise Unsupported(f"chunk {index} of a sum has {chunk.size} elements")
-            terms.add(shifted(store, chunk.term, -at))
-            at += chunk.size
+        for index, block in enumerate(blocks):
+            left = size - at
+            if not 0 < block.size <= left or (block.size % CHUNK and block.size != left):
+                raise Unsupported(f"block {index} of a sum has {block.size} elements")
+            terms.add(shifted(store, block.term, -at))
+            at += block.size
         if at != size or len(terms) != 1:
             raise Unsupported("a sum is not taken over all elements alike")
         return Scalar(tracer, total(store, terms.pop()))
 
-    return {"_ipow": ipow, "_chunk_sum": chunk_sum, "_tree_sum": tree_sum}
+    return {"_ipow": ipow, "_chunk_sums": chunk_sums, "_tree_sum": tree_sum}

@@ -10,7 +10,7 @@ import numpy as np
 from optgen.ir import CHUNK, LANES
 from optgen.verify.verdicts import Unsupported
 
-SUM_SIZES = (1, 2, LANES - 1, LANES + 3, CHUNK - 1, CHUNK)
+SUM_SIZES = (1, 2, LANES - 1, LANES + 3, CHUNK - 1, CHUNK, 2 * CHUNK, 2 * CHUNK + LANES + 1)
 CHUNK_COUNTS = (1, 2, 3, 5, 64, 257)
 
 
@@ -47,16 +47,18 @@ def sums_differ(module: ModuleType) -> str:
         known: dict[tuple[int, int], _Added] = {}
         values = _objects(known, size)
         try:
-            found = module._chunk_sum(values, np.empty(CHUNK, object))
+            found = [*module._chunk_sums(values.copy(), np.empty(3 * CHUNK, object))]
         except (TypeError, ValueError, IndexError, Unsupported) as error:
             return f"the sum of {size} elements cannot be followed: {error}"
-        if found is not _chunk_tree(known, values):
-            return f"{size} elements of a chunk are added in another order"
+        chunks = [values[at : at + CHUNK] for at in range(0, size, CHUNK)]
+        wanted = [_chunk_tree(known, chunk) for chunk in chunks]
+        if [*map(id, found)] != [*map(id, wanted)]:
+            return f"{size} elements of chunks are added in another order"
     for count in CHUNK_COUNTS:
         known = {}
         values = _objects(known, count)
         try:
-            found = module._tree_sum(list(values), object)
+            found = module._tree_sum([values[: count // 3], values[count // 3 :]], object)
         except (TypeError, ValueError, IndexError, Unsupported) as error:
             return f"the sum of {count} chunks cannot be followed: {error}"
         if found is not _halved(_padded(known, values, 1 << (count - 1).bit_length())):

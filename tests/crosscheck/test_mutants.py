@@ -122,9 +122,7 @@ def test_numpy_mutant_is_caught(name):
 def test_a_nan_is_not_hidden_by_the_values_after_it():
     """The accuracy check alone: the kernel agrees with itself, so nothing else can see it."""
     kernel, text, _ = clean("sgd", "float64")
-    text = mutated(
-        text, ("    for block in blocks:", "    param[3:4] = np.nan\n    for block in blocks:")
-    )
+    text = mutated(text, ("    _each(part,", "    param[3:4] = np.nan\n    _each(part,"))
     accuracy = rule_build.measure(load_module("mutant", text), kernel, RULES["sgd"])
     assert accuracy.worst == np.inf
     assert accuracy.where == "param[3] at step 1"

@@ -23,26 +23,24 @@ def lamb(*changes, says="differs from the IR"):
 
 MUTANTS = {
     "out_is_the_wrong_array": adamw(
-        ("np.add(row1, row2, out=exp_avg)", "np.add(row1, row2, out=row1)")
+        ("np.add(exp_avg, row1, out=exp_avg)", "np.add(exp_avg, row1, out=row1)")
     ),
     "out_is_the_other_state": adamw(("out=exp_avg_sq)", "out=exp_avg)")),
-    "dropped_add": adamw(("np.add(row1, row2, out=exp_avg)", "np.copyto(exp_avg, row1)")),
+    "dropped_add": adamw(("np.add(exp_avg, row1, out=exp_avg)", "pass")),
     "row_used_twice": adamw(
-        ("np.sqrt(exp_avg_sq_hat, out=row3)", "np.sqrt(exp_avg_sq_hat, out=row0)")
+        ("np.sqrt(exp_avg_sq_hat, out=row1)", "np.sqrt(exp_avg_sq_hat, out=row0)")
     ),
     "operands_swapped": adamw(
         ("np.subtract(param, row1, out=param)", "np.subtract(row1, param, out=param)")
     ),
     "wrong_operation": adamw(
-        ("np.divide(row1, denom, out=row1)", "np.multiply(row1, denom, out=row1)")
+        ("np.divide(row0, denom, out=row0)", "np.multiply(row0, denom, out=row0)")
     ),
     "scalar_not_rounded": adamw(("beta1 = kind(beta1)", "beta1 = kind(beta1 * (1 + 2**-23))")),
     "step_counted_late": adamw(('np.float64(state["step"] + 1)', 'np.float64(state["step"])')),
-    "first_block_only": adamw(
-        ("range(0, param.size, _CHUNK)]", "range(0, param.size, _CHUNK)][:1]")
-    ),
+    "first_block_only": adamw(("range(0, size, width)]", "range(0, size, width)][:1]")),
     "last_of_each_block_left_out": adamw(
-        ("slice(start, start + _CHUNK)", "slice(start, start + _CHUNK - 1)")
+        ("min(start + width, size))", "min(start + width, size) - 1)")
     ),
     "ipow_one_factor_at_a_time": Mutant(
         "adamw",
@@ -58,15 +56,15 @@ MUTANTS = {
     ),
     "rows_added_backwards": lamb(
         (
-            "    for row in rows[1:]:\n        np.add(rows[0], row, out=rows[0])\n",
-            "    for row in rows[:0:-1]:\n        np.add(rows[0], row, out=rows[0])\n",
+            "for row in range(1, _CHUNK // _LANES):",
+            "for row in range(_CHUNK // _LANES - 1, 0, -1):",
         )
     ),
-    "tail_not_padded": lamb(("    chunk[values.size :] = 0.0\n", "")),
+    "tail_not_padded": lamb(("        padded[values.size : whole] = 0.0\n", "")),
     "halves_interleaved": lamb(
         (
-            "np.add(lanes[:half], lanes[half : 2 * half], out=lanes[:half])",
-            "lanes[:half] = lanes[: 2 * half : 2] + lanes[1 : 2 * half : 2]",
+            "np.add(lanes[:, :half], lanes[:, half : 2 * half], out=lanes[:, :half])",
+            "lanes[:, :half] = lanes[:, : 2 * half : 2] + lanes[:, 1 : 2 * half : 2]",
         ),
     ),
     "sums_swapped": lamb(
