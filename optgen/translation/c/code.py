@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from optgen.translation.terms import TermType
 
@@ -60,6 +61,7 @@ BOOL, I32, I64, VOID, POINTER = Int(1), Int(32), Int(64), Void(), Ptr()
 _FLOAT_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
+@cache
 def size_of(kind: Type) -> int:
     """Return the bytes that a value takes in an array, on machines with 8-byte pointers."""
     match kind:
@@ -88,6 +90,7 @@ def alignment(kind: Type) -> int:
     return size_of(kind)
 
 
+@cache
 def offset_of(kind: Struct, index: int) -> int:
     """Return where a field begins; one past the last field is where that one ends."""
     at = 0
