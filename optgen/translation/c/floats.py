@@ -218,7 +218,22 @@ class Settling:
         wider = (term.type, value.type) == ("float32", "float64")
         if wider and value.operation == "convert" and value.operands[0].type == term.type:
             return value.operands[0]  # to double and back
+        if wider and value.operation in _FOLDED and value.rounding == "nearest":
+            narrow = [self._narrow(o) for o in value.operands]
+            if all(o is not None for o in narrow):
+                # 53 bits are enough for the second rounding to change nothing (Figueroa 1995).
+                return self.settle(self._make(value.operation, *(o for o in narrow if o)))
         return self._same(term, (value,))
+
+    def _narrow(self, term: Term) -> Term | None:
+        """Return the float32 that a double is, or None."""
+        if term.operation == "convert" and term.operands[0].type == "float32":
+            return term.operands[0]
+        value = _value(term)
+        with np.errstate(over="ignore"):
+            if value is not None and float(np.float32(value)) == value:
+                return self._store.number(value, "float32")
+        return None
 
     def _sqrt(self, term: Term, value: Term) -> Term:
         return self._same(term, (value,))

@@ -7,13 +7,15 @@ tensor of these calls gets the bits of the IR, whatever its values.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from optgen.ir import Elementwise, Kernel
 from optgen.translation.c.binding import base_name, stage_name
 from optgen.translation.c.reading import Reading
 from optgen.translation.c.stages import compare_elements
-from optgen.translation.c.sums import compare_sums
+from optgen.translation.c.sums import SIZES, compare_sums
 from optgen.translation.c.walk import compare_walk
 from optgen.translation.terms import Terms
 from optgen.verify.verdicts import Unsupported
@@ -34,33 +36,33 @@ class PartProof:
     detail: str = ""
 
 
-def compare_c(kernel: Kernel, reading: Reading) -> tuple[PartProof, ...]:
-    """Compare what was read of a file with one of its kernels.
+def compare_c(
+    kernel: Kernel, reading: Reading, *, sizes: Sequence[int] = SIZES
+) -> Iterator[PartProof]:
+    """Compare what was read of a file with one of its kernels, part by part.
 
     Args:
         kernel: The kernel, after all passes.
         reading: The file.
+        sizes: Numbers of elements at which functions that sum are read.
     """
     program = reading.program
     if program.loose:
-        return (PartProof(base_name(kernel), "different", program.loose[0]),)
-    proofs = []
+        yield PartProof(base_name(kernel), "different", program.loose[0])
+        return
+    parts: list[tuple[str, Callable[[], str]]] = []
     for index, stage in enumerate(kernel.stages):
+        compare = (
+            partial(compare_elements, kernel, index, program, Terms())
+            if isinstance(stage, Elementwise) and not stage.reductions
+            else partial(compare_sums, kernel, index, program, sizes)
+        )
+        parts.append((stage_name(kernel, index), compare))
+    parts.append((base_name(kernel), partial(compare_walk, kernel, program)))
+    for name, compare in parts:
         try:
-            if isinstance(stage, Elementwise) and not stage.reductions:
-                found = compare_elements(kernel, index, program, Terms())
-            else:
-                found = compare_sums(kernel, index, program)
+            found = compare()
         except (Unsupported, RecursionError) as error:
-            proofs.append(PartProof(stage_name(kernel, index), "unknown", str(error)))
+            yield PartProof(name, "unknown", str(error))
         else:
-            proofs.append(_judged(stage_name(kernel, index), found))
-    try:
-        proofs.append(_judged(base_name(kernel), compare_walk(kernel, program)))
-    except (Unsupported, RecursionError) as error:
-        proofs.append(PartProof(base_name(kernel), "unknown", str(error)))
-    return tuple(proofs)
-
-
-def _judged(part: str, found: str) -> PartProof:
-    return PartProof(part, "different" if found else "equal", found)
+            yield PartProof(name, "different" if found else "equal", found)

@@ -74,7 +74,9 @@ class LlvmReader:
             command = (*self.clang, *self.flags, "-idirafter", folder, str(Path(folder, name)))
             made = _ran(command, name)
         program = read_llvm(made)
-        trusted = "clang's back end" if self.builds else "all of the C compiler"
+        trusted = "clang's back end"
+        if not self.builds:
+            trusted = "all of the C compiler whose output runs, which is not clang"
         return Reading(program, f"LLVM IR of clang {self.version}", trusted)
 
 

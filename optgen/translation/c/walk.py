@@ -33,6 +33,7 @@ LISTS: tuple[tuple[int, ...], ...] = (
     (2 * CHUNK,),
     (0, 1, CHUNK, CHUNK + 1, 5, 4 * CHUNK + 1, 6 * CHUNK + 7),
     (40_000, 40_000, 40_000),
+    (5 * CHUNK + 4, 1),
 )
 """Numbers of elements of the tensors of one call."""
 
