@@ -66,9 +66,7 @@ class ReadC:
         return f"proof (C): {self.reading.by}, compared with the lowered kernel: {_SCOPE} Trusted: {self.reading.trusted}."
 
 
-_SCOPE = (
-    "functions over elements for every n, sums and the walk over tensors and threads at named sizes."
-)
+_SCOPE = "functions over elements for every n, sums and the walk over tensors and threads at named sizes."
 
 
 def read_c(compiler: Compiler | None, text: str, name: str) -> ReadC:

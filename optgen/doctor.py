@@ -89,7 +89,12 @@ LEVELS = (
         built=True,
     ),
     Level("proof", "code has its kernel's bits for all values, proved", (("sympy",),), built=True),
-    Level("host", "CUDA text run on the CPU at large sizes", (("C++ compiler",),), built=False),
+    Level(
+        "host",
+        "CUDA text run on the CPU at large sizes; C under sanitizers",
+        (("C++ compiler", "C compiler"),),
+        built=True,
+    ),
     Level("launch", "launchers pass the right arguments", (("C compiler",),), built=False),
     Level("gpu", "the same bits on hardware", (("NVIDIA GPU",),), built=False),
 )

@@ -95,8 +95,7 @@ def build_rule(
         read = read_c(native.compiler, files["c"][0].text, f"{spec.identifier}.c")
         off = CodeProof(off=True)
         proofs |= {
-            ("c", k.arithmetic.value): prove_c(k, read) if native.compiler else off
-            for k in kernels
+            ("c", k.arithmetic.value): prove_c(k, read) if native.compiler else off for k in kernels
         }
         levels += c_levels(native, read.level)
     if "cuda" in targets:

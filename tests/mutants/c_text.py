@@ -118,7 +118,12 @@ UNSEEN = {
         "adam_l2",
         "float32",
         "instead of",
-        (("exp_avg + args.one_minus_beta1 * grad", "exp_avg + grad * args.one_minus_beta1 + 0.0f"),),
+        (
+            (
+                "exp_avg + args.one_minus_beta1 * grad",
+                "exp_avg + grad * args.one_minus_beta1 + 0.0f",
+            ),
+        ),
     ),
     "square_of_another": adamw(("(grad * grad)", "(grad * exp_avg)")),
     "double_constant": Mutant(
@@ -136,7 +141,12 @@ UNSEEN = {
         "sgd",
         "float32",
         "",
-        (("const float grad = grad_v[index];", "const float grad = grad_v[index]; ((float *)grad_v)[index] = 0.0f;"),),
+        (
+            (
+                "const float grad = grad_v[index];",
+                "const float grad = grad_v[index]; ((float *)grad_v)[index] = 0.0f;",
+            ),
+        ),
     ),
     "threads_share_by_hand": adamw(("part < parts; ++part", "part + 1 < parts; ++part")),
     "one_part_too_many": adamw(("part + 1 < parts ?", "part + 1 <= parts ?")),

@@ -105,7 +105,11 @@ def test_flags_that_loosen_arithmetic_are_refused():
     clang = reader("llvm")
     kernel, text = clean("adamw", "float32")
     text = text.replace("#if defined(__FAST_MATH__)", "#if 0")
-    for flags in (("-ffast-math",), ("-fassociative-math", "-fno-signed-zeros"), ("-ffp-contract=fast",)):
+    for flags in (
+        ("-ffast-math",),
+        ("-fassociative-math", "-fno-signed-zeros"),
+        ("-ffp-contract=fast",),
+    ):
         loose = reading.LlvmReader(clang.clang, clang.version, (*clang.flags, *flags), builds=False)
         (part,) = compare_c(kernel, loose.read(text, "file.c"))
         assert part.outcome == "different"
@@ -134,7 +138,11 @@ def find_compiler_or_skip():
     ("old", "new", "said"),
     [
         ("float param = param_v[index];", "float param = param_v[index]; goto end; end: ;", "line"),
-        ("float param = param_v[index];", "float param = *(volatile float *)(param_v + index);", ""),
+        (
+            "float param = param_v[index];",
+            "float param = *(volatile float *)(param_v + index);",
+            "",
+        ),
         ("float param = param_v[index];", "float param = param_v[index ^ 1];", ""),
         ("++index", "index += 2", ""),
         ("(float *)call->pointers", "(float *)(uintptr_t)call->pointers", ""),

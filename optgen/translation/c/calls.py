@@ -86,7 +86,9 @@ def _extreme(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
     if isinstance(left, int) and isinstance(right, int):
         name = step.words[0].split(".")[1]
         half = 1 << (kind.bits - 1)
-        ordered = sorted((left, right), key=lambda v: v if name[0] == "u" else (v + half) % (2 * half))
+        ordered = sorted(
+            (left, right), key=lambda v: v if name[0] == "u" else (v + half) % (2 * half)
+        )
         return ordered[1 if name.endswith("max") else 0]
     raise Unsupported(step.words[0])
 

@@ -212,9 +212,7 @@ class Function:
     def outer_loops(self) -> tuple[str, ...]:
         """Return the first blocks of loops that lie in no other."""
         headers = self.loops()
-        return tuple(
-            h for h in headers if not any(h != o and h in self.loop(o) for o in headers)
-        )
+        return tuple(h for h in headers if not any(h != o and h in self.loop(o) for o in headers))
 
     def _loop(self, header: str) -> frozenset[str]:
         """Return what is on a way from a block back to it, without the blocks it is entered from.

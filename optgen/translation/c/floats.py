@@ -248,4 +248,10 @@ def _value(term: Term) -> float | None:
     if term.operation != "constant" or term.payload == "nan":
         return None
     payload = term.payload
-    return -0.0 if payload == "-0" else float(payload) if isinstance(payload, Fraction) else float(str(payload))
+    return (
+        -0.0
+        if payload == "-0"
+        else float(payload)
+        if isinstance(payload, Fraction)
+        else float(str(payload))
+    )

@@ -33,9 +33,7 @@ _LOOSE_ATTRIBUTES = re.compile(
 _BINARY = frozenset(
     "add sub mul udiv sdiv urem srem and or xor shl lshr ashr fadd fsub fmul fdiv".split()
 )
-_CASTS = frozenset(
-    "zext sext trunc fpext fptrunc uitofp sitofp bitcast inttoptr ptrtoint".split()
-)
+_CASTS = frozenset("zext sext trunc fpext fptrunc uitofp sitofp bitcast inttoptr ptrtoint".split())
 _STRUCT = re.compile(r'^(%[-\w.$]+|%"[^"]*") = type (.*)$')
 _DEFINE = re.compile(r'^define .*?@([-\w.$]+|"[^"]*")\(')
 _LABEL = re.compile(r'^([-\w.$]+|"[^"]*"):')

@@ -110,7 +110,9 @@ class Machine:
         assert stopped
         return value
 
-    def run(self, frame: Frame, label: str, stop: str | None, before: str = "") -> tuple[bool, Value]:
+    def run(
+        self, frame: Frame, label: str, stop: str | None, before: str = ""
+    ) -> tuple[bool, Value]:
         """Run from a block until the function ends, or just before a block.
 
         Args:
@@ -210,7 +212,7 @@ class Machine:
         for name in yes.keys() & no.keys():
             frame.registers[name] = self.either(mask, yes[name], no[name])
         for key in written.keys() | other.keys():
-            memory, (_, size) = (written.get(key) or other[key])
+            memory, (_, size) = written.get(key) or other[key]
             place = Pointer(memory, key[1])
             sides = [
                 arm[key][1][0] if key in arm else read(place, size) for arm in (written, other)

@@ -63,7 +63,9 @@ class Raw:
     cells: tuple[tuple[Value, int], ...]
 
 
-Value = bool | int | Linear | Condition | Term | Pointer | Symbol | Blank | Raw | tuple["Value", ...]
+Value = (
+    bool | int | Linear | Condition | Term | Pointer | Symbol | Blank | Raw | tuple["Value", ...]
+)
 
 
 class Fault(Exception):

@@ -389,9 +389,7 @@ def loaded(pointer: Pointer, kind: Type) -> Value:
             width = size_of(of)
             return tuple(loaded(pointer.moved(i * width), of) for i in range(count))
         case Struct(fields):
-            return tuple(
-                loaded(pointer.moved(offset_of(kind, i)), f) for i, f in enumerate(fields)
-            )
+            return tuple(loaded(pointer.moved(offset_of(kind, i)), f) for i, f in enumerate(fields))
     value = read(pointer, size_of(kind), raw=isinstance(kind, Int))
     if isinstance(kind, Int) and isinstance(value, Term):
         return Raw(((value, size_of(kind)),))

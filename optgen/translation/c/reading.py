@@ -169,9 +169,7 @@ def _ran(command: tuple[str, ...], name: str) -> str:
         Unsupported: It fails, or does not end in time.
     """
     try:
-        ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unsupported(f"{name}: {command[0]} does not work: {error}") from error
     if ran.returncode:

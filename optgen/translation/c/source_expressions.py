@@ -65,9 +65,7 @@ class Expressions:
         assert isinstance(kind, Struct)
         assert place.address is not None
         zero, at = Number(0, Int(64)), Number(index, Int(32))
-        where = self._f.compute(
-            node, "getelementptr", POINTER, place.address, zero, at, other=kind
-        )
+        where = self._f.compute(node, "getelementptr", POINTER, place.address, zero, at, other=kind)
         return Place(kind.fields[index], address=where)
 
     def _field(self, node: Any) -> Place:

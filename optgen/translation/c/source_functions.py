@@ -176,9 +176,7 @@ class FunctionReader:
             zero = Number(0.0, kind)
             return self.compute(node, "fcmp", kind, value.operand, zero, words=("une",))
         if isinstance(kind, Int | Ptr):
-            return self.compute(
-                node, "icmp", kind, value.operand, Number(0, kind), words=("ne",)
-            )
+            return self.compute(node, "icmp", kind, value.operand, Number(0, kind), words=("ne",))
         raise self.refused(node, "a condition")
 
     def find(self, node: Any) -> Place:

@@ -84,7 +84,9 @@ def number(text: str) -> tuple[Number, Type] | None:
         suffix = word[len(digits) :]
         value = int(digits, 16 if digits.startswith("0x") else 8 if _octal(digits) else 10)
         decimal = not digits.startswith("0")
-        kinds = [UINT, ULONG] if "u" in suffix else [INT, LONG] if decimal else [INT, UINT, LONG, ULONG]
+        kinds = (
+            [UINT, ULONG] if "u" in suffix else [INT, LONG] if decimal else [INT, UINT, LONG, ULONG]
+        )
         if "l" in suffix:
             kinds = [k for k in kinds if isinstance(k, Int) and k.bits == 64]
         for kind in kinds:

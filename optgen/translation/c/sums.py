@@ -42,9 +42,7 @@ _BESIDE = 3
 """Chunks of other tensors, whose sums lie beside those of the one looked at."""
 
 
-def compare_sums(
-    kernel: Kernel, index: int, program: Program, sizes: Sequence[int] = SIZES
-) -> str:
+def compare_sums(kernel: Kernel, index: int, program: Program, sizes: Sequence[int] = SIZES) -> str:
     """Compare a stage that sums, or that finishes a sum, with its function.
 
     Args:
@@ -84,7 +82,9 @@ def _array(values: Values, kernel: Kernel, name: str, count: int, *, writable: b
     return Memory(name, count * width, given=given, writable=writable)
 
 
-def _call(kernel: Kernel, index: int, program: Program, given: dict[str, Value], values: Values) -> None:
+def _call(
+    kernel: Kernel, index: int, program: Program, given: dict[str, Value], values: Values
+) -> None:
     name = stage_name(kernel, index)
     function = program.functions.get(name)
     if function is None:

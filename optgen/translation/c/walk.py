@@ -112,9 +112,7 @@ class _Run:
 
     def _stage(self, machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         (index,) = [
-            i
-            for i in range(len(self.kernel.stages))
-            if stage_name(self.kernel, i) == step.words[0]
+            i for i in range(len(self.kernel.stages)) if stage_name(self.kernel, i) == step.words[0]
         ]
         function = self.program.functions.get(step.words[0])
         if function is None:
@@ -142,18 +140,14 @@ class _Run:
             values += operand if isinstance(operand, tuple) else (operand,)
         return tuple(values)
 
-    def _get_environment(
-        self, machine: Machine, step: Step, operands: tuple[Value, ...]
-    ) -> Value:
+    def _get_environment(self, machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         (place,) = operands
         if not isinstance(place, Pointer) or place.memory is None:
             raise Unsupported("where the environment is kept is not known")
         self.saved[id(place.memory)] = self.environment
         return 0
 
-    def _set_environment(
-        self, machine: Machine, step: Step, operands: tuple[Value, ...]
-    ) -> Value:
+    def _set_environment(self, machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         (place,) = operands
         if isinstance(place, Symbol) and place.name.strip("_") == "FE_DFL_ENV":
             self.environment = "IEEE's"
@@ -222,9 +216,7 @@ def _signed(value: Value) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-def compare_walk(
-    kernel: Kernel, program: Program, lists: Sequence[tuple[int, ...]] = LISTS
-) -> str:
+def compare_walk(kernel: Kernel, program: Program, lists: Sequence[tuple[int, ...]] = LISTS) -> str:
     """Run the entry of a kernel for lists of tensors and numbers of threads.
 
     Returns:
