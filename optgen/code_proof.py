@@ -63,10 +63,14 @@ class ReadC:
             return f"proof (C): off, {self.missing}; the lowered kernel that is printed is proved."
         if self.reading is None:
             return f"proof (C): {self.refused}"
-        return f"proof (C): {self.reading.by}, compared with the lowered kernel: {_SCOPE} Trusted: {self.reading.trusted}."
+        by, trusted = self.reading.by, self.reading.trusted
+        return f"proof (C): {by}, compared with the lowered kernel: {_SCOPE} Trusted: {trusted}."
 
 
-_SCOPE = "functions over elements for every n, sums and the walk over tensors and threads at named sizes."
+_SCOPE = (
+    "functions over elements for every n, sums and the walk over tensors and threads at "
+    "named sizes."
+)
 
 
 def read_c(compiler: Compiler | None, text: str, name: str) -> ReadC:

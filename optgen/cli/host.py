@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -45,12 +46,12 @@ def check_host(names: tuple[str, ...], claims: Path | None, folders: tuple[Path,
         cpp = find_cpp()
         sound = why_not(cpp, ADDRESS)
         notes.append(f"CUDA text: {cpp.version}, -O2, up to ten million elements")
-        jobs.append(lambda rule: _large(rule, cpp))
+        jobs.append(partial(_large, compiler=cpp))
         if sound:
             notes.append(f"CUDA text under ASan and UBSan: not run: {sound}")
         else:
             notes.append("CUDA text under ASan and UBSan: edge sizes, races in shared memory")
-            jobs.append(lambda rule: _faults(rule, cpp))
+            jobs.append(partial(_faults, compiler=cpp))
     except BackendUnavailable as error:
         missing.append(error)
         notes.append(f"CUDA text: not run: {error.what}: {error.fix}")
@@ -62,9 +63,7 @@ def check_host(names: tuple[str, ...], claims: Path | None, folders: tuple[Path,
                 notes.append(f"C under {sanitizer.name}: not run: {reason}")
                 continue
             notes.append(f"C under {sanitizer.name}: {cc.version}")
-            jobs.append(
-                lambda rule, sanitizer=sanitizer, lists=lists: _c(rule, cc, sanitizer, lists)
-            )
+            jobs.append(partial(_c, compiler=cc, sanitizer=sanitizer, lists=lists))
     except BackendUnavailable as error:
         missing.append(error)
         notes.append(f"C under sanitizers: not run: {error.what}: {error.fix}")

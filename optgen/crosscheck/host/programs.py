@@ -21,10 +21,7 @@ def cuda_program(text: str, kernels: Sequence[Kernel]) -> str:
     """
     parts = [WORDS, FIBERS, SHARED, HELD, _SHARED.sub(r"static Shared<\1>", text)]
     parts += [_cuda_run(kernel) for kernel in kernels]
-    calls = "\n".join(
-        f'  if (!strcmp(argv[1], "{k.arithmetic.value}")) run_{k.arithmetic.value}(n, grid, order, off, in, out);'
-        for k in kernels
-    )
+    calls = _chosen(kernels, "n, grid, order, off, in, out")
     parts.append(f"""
 int main(int argc, char **argv) {{
   if (argc != 8) return 4;
@@ -38,12 +35,19 @@ int main(int argc, char **argv) {{
     return "\n".join(parts)
 
 
+def _chosen(kernels: Sequence[Kernel], given: str) -> str:
+    """Return the call of the function of the type that the program is called with."""
+    types = [kernel.arithmetic.value for kernel in kernels]
+    return "\n".join(f'  if (!strcmp(argv[1], "{t}")) run_{t}({given});' for t in types)
+
+
 def _cuda_run(kernel: Kernel) -> str:
     called = abi(kernel)
     ctype = C_TYPES[kernel.arithmetic]
     lines = [
-        f"static void run_{kernel.arithmetic.value}(unsigned long long n, unsigned grid, unsigned order,",
-        "    size_t off, FILE *in, FILE *out) {",
+        f"static void run_{kernel.arithmetic.value}(",
+        "    unsigned long long n, unsigned grid, unsigned order, size_t off,",
+        "    FILE *in, FILE *out) {",
         f"  const size_t width = sizeof({ctype}), chunks = (n + {CHUNK - 1}) / {CHUNK};",
         f"  {called.struct} args;",
         "  optgen_read(&args, sizeof args, in);",
@@ -51,7 +55,8 @@ def _cuda_run(kernel: Kernel) -> str:
     for index, buffer in enumerate(kernel.buffers):
         kind = C_TYPES[buffer.dtype]
         lines += [
-            f"  {kind} *{buffer.name} = ({kind} *)optgen_array(n * sizeof({kind}), {index + 1} * off);",
+            f"  {kind} *{buffer.name} =",
+            f"    ({kind} *)optgen_array(n * sizeof({kind}), {index + 1} * off);",
             f"  optgen_read({buffer.name}, n * sizeof({kind}), in);",
         ]
     lines += [
@@ -88,10 +93,7 @@ def c_program(text: str, kernels: Sequence[Kernel], *, own_threads: bool) -> str
     if own_threads:
         parts.append(_THREADS)
     parts += [_c_run(kernel) for kernel in kernels]
-    calls = "\n".join(
-        f'  if (!strcmp(argv[1], "{k.arithmetic.value}")) run_{k.arithmetic.value}(atoi(argv[2]), in, out);'
-        for k in kernels
-    )
+    calls = _chosen(kernels, "atoi(argv[2]), in, out")
     parts.append(f"""
 int main(int argc, char **argv) {{
   if (argc != 5) return 4;
@@ -122,8 +124,9 @@ static void run_{kernel.arithmetic.value}(int threads, FILE *in, FILE *out) {{
   void **pointers = optgen_array({buffers} * tensors * sizeof *pointers, 0);
   for (uint64_t at = 0; at < {buffers} * tensors; ++at) {{
     const uint64_t tensor = at % tensors, buffer = at / tensors;
-    pointers[at] = optgen_array(n[tensor] * widths[buffer], off[tensor] * (buffer + 1) * widths[buffer]);
-    optgen_read(pointers[at], n[tensor] * widths[buffer], in);
+    const size_t size = n[tensor] * widths[buffer];
+    pointers[at] = optgen_array(size, off[tensor] * (buffer + 1) * widths[buffer]);
+    optgen_read(pointers[at], size, in);
   }}
   const uint64_t scratch = optgen_{kernel.name}_scratch(tensors, n);
   {ctype} *work = optgen_array(scratch * sizeof *work, 0);

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.ir import Elementwise, Kernel, Scalars
 from optgen.translation.c.code import Float, Function, Int, Many, Ptr, Type
+from optgen.translation.c.integers import Whole
 from optgen.translation.c.memory import Memory, Pointer, Value
 from optgen.translation.terms import Terms, TermType
 from optgen.verify.verdicts import Unsupported
@@ -52,8 +53,10 @@ class Arguments:
     def memory(self) -> Memory:
         """Return the structure in memory."""
         width = 4 if self.type == "float32" else 8
-        cells = {i * width: (value, width) for i, value in enumerate(self.fields)}
-        return Memory("args", width * len(self.fields), {**cells}, writable=False)
+        cells: dict[Whole, tuple[Value, int]] = {
+            i * width: (value, width) for i, value in enumerate(self.fields)
+        }
+        return Memory("args", width * len(self.fields), cells, writable=False)
 
 
 def arguments(kernel: Kernel, store: Terms) -> Arguments:

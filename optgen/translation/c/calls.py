@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from optgen.translation import expand
 from optgen.translation.c.code import Float, Int, Many, Step, size_of
@@ -13,7 +14,7 @@ from optgen.translation.c.operations import each, loaded
 from optgen.translation.terms import Rounding, Term
 from optgen.verify.verdicts import Unsupported
 
-_NOTHING = re.compile(r"llvm\.(lifetime\.(start|end)|assume|dbg\.|experimental\.noalias)")
+_NOTHING = re.compile(r"llvm\.(prefetch|lifetime\.(start|end)|assume|dbg\.|experimental\.noalias)")
 _LIBM = {
     "sqrtf": ("sqrt", "float32"),
     "sqrt": ("sqrt", "float64"),
@@ -44,6 +45,8 @@ def known_call(name: str) -> Hook | None:
         return _sum
     if name.startswith("llvm.masked.load."):
         return _masked_load
+    if name.startswith("llvm.masked.gather."):
+        return _gather
     return None
 
 
@@ -71,6 +74,8 @@ def _float(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
             # The second may round once or twice, as the machine likes it.
             rounding: Rounding = "nearest" if operation == "fma" else "fusible"
             return machine.store.make("fma", terms[0].type, tuple(terms), rounding=rounding)
+        if operation == "abs" and isinstance(terms[0].payload, Fraction):
+            return machine.store.constant(abs(terms[0].payload), terms[0].type)
         return expand.operation(machine.store, operation, *terms)
 
     return each(step.kind, apply, *operands)
@@ -134,6 +139,20 @@ def _sum(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
             raise Unsupported(step.words[0])
         total += item
     return total % (1 << step.kind.bits)
+
+
+def _gather(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
+    places, _, mask, otherwise = operands
+    kind = step.kind
+    if not (isinstance(places, tuple) and isinstance(mask, tuple) and isinstance(kind, Many)):
+        raise Unsupported(step.words[0])
+    found: list[Value] = []
+    for index, (place, wanted) in enumerate(zip(places, mask, strict=True)):
+        if not isinstance(wanted, bool) or not isinstance(place, Pointer):
+            raise Unsupported("a load that depends on data")
+        other = otherwise[index] if isinstance(otherwise, tuple) else Blank.POISON
+        found.append(loaded(place, kind.of) if wanted else other)
+    return tuple(found)
 
 
 def _masked_load(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from optgen.translation.terms import TermType
+from optgen.verify.verdicts import Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +288,20 @@ class Program:
 
     Attributes:
         functions: Functions with a body, by name.
-        structs: Structures, by the name that the text gives them.
+        unread: Why a function was not read, by its name.
         loose: Places that leave a rounding open, each in words; no bits are promised then.
     """
 
     functions: Mapping[str, Function]
-    structs: Mapping[str, Struct]
+    unread: Mapping[str, str]
     loose: tuple[str, ...] = ()
+
+    def find(self, name: str) -> Function:
+        """Return a function.
+
+        Raises:
+            Unsupported: It was not read, or is not there.
+        """
+        if name in self.functions:
+            return self.functions[name]
+        raise Unsupported(self.unread.get(name, f"there is no function {name}"))

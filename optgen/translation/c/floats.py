@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from optgen.verify.verdicts import Unsupported
 
 _ORDERED = {"oeq": "eq", "ogt": "gt", "oge": "ge", "olt": "lt", "ole": "le"}
 _UNORDERED = {"une": "eq", "ule": "gt", "ult": "ge", "uge": "lt", "ugt": "le"}
-_INTERVALS = {"float32": np.float32, "float64": np.float64}
+_HELD: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 _FOLDED = frozenset(("add", "sub", "mul", "div", "sqrt"))
 
 
@@ -54,10 +55,10 @@ def number(store: Terms, value: float, kind: TermType) -> Term:
     Raises:
         Unsupported: The type does not hold it.
     """
-    if kind not in _INTERVALS:
+    if kind not in _HELD:
         raise Unsupported(f"a constant of type {kind}")
     with np.errstate(over="ignore"):
-        held = float(_INTERVALS[kind](value))
+        held = float(_HELD[kind](value))
     if held != value and not math.isnan(value):
         raise Unsupported(f"{value!r} is not a {kind}")
     return store.number(value, kind)
@@ -70,9 +71,9 @@ def cast(store: Terms, value: Term, to: TermType) -> Term:
 
 def whole_number(store: Terms, value: int, to: TermType) -> Term:
     """Return an integer as a float, rounded once."""
-    if to not in _INTERVALS:
+    if to not in _HELD:
         raise Unsupported(f"an integer becomes a {to}")
-    return store.number(float(_INTERVALS[to](value)), to)
+    return store.number(float(_HELD[to](value)), to)
 
 
 class Settling:
@@ -133,14 +134,15 @@ class Settling:
 
     def _folded(self, term: Term, operands: tuple[Term, ...]) -> Term | None:
         """Return the value of an operation on constants."""
-        if term.operation not in _FOLDED or term.type not in _INTERVALS:
+        if term.operation not in _FOLDED or term.type not in _HELD:
             return None
         values = [_value(o) for o in operands]
         if any(v is None for v in values):
             return None
-        held = [_INTERVALS[term.type](v) for v in values]
+        held = [_HELD[term.type](v) for v in values]
         functions = {
-            "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "sqrt": np.sqrt,
+            "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+            "sqrt": np.sqrt,
         }  # fmt: skip
         with np.errstate(all="ignore"):
             return self._store.number(float(functions[term.operation](*held)), term.type)
@@ -152,9 +154,9 @@ class Settling:
             if this.operation == "neg":
                 return self.settle(self._make("sub", other, this.operands[0]))
             # x + 0 is never -0, so a second zero changes nothing.
-            if _is_plain_zero(this) and other.operation == "add":
-                if any(map(_is_plain_zero, other.operands)):
-                    return other
+            again = other.operation == "add" and any(map(_is_plain_zero, other.operands))
+            if again and _is_plain_zero(this):
+                return other
         return self._same(term, (left, right))
 
     def _sub(self, term: Term, left: Term, right: Term) -> Term:
@@ -215,6 +217,8 @@ class Settling:
     def _convert(self, term: Term, value: Term) -> Term:
         if value.operation == "constant" and isinstance(value.payload, Fraction):
             return convert(self._store, value, term.type)
+        if value.operation == "constant":  # an infinity, a NaN, -0
+            return self._store.constant(str(value.payload), term.type)
         wider = (term.type, value.type) == ("float32", "float64")
         if wider and value.operation == "convert" and value.operands[0].type == term.type:
             return value.operands[0]  # to double and back

@@ -15,7 +15,9 @@ HEADERS: dict[str, str] = {
     ),
     "stddef.h": "typedef unsigned long size_t;\n#define NULL ((void *)0)\n",
     "stdlib.h": "typedef unsigned long size_t;\n",
-    "string.h": "typedef unsigned long size_t;\nvoid *memcpy(void *to, const void *from, size_t n);\n",
+    "string.h": (
+        "typedef unsigned long size_t;\nvoid *memcpy(void *to, const void *from, size_t n);\n"
+    ),
     "float.h": "#define FLT_EVAL_METHOD __FLT_EVAL_METHOD__\n",
     "fenv.h": (
         "typedef struct { unsigned int held[8]; } fenv_t;\n"

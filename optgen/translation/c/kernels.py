@@ -13,6 +13,7 @@ from functools import partial
 
 from optgen.ir import Elementwise, Kernel
 from optgen.translation.c.binding import base_name, stage_name
+from optgen.translation.c.hosts import compare_host, host_name
 from optgen.translation.c.reading import Reading
 from optgen.translation.c.stages import compare_elements
 from optgen.translation.c.sums import SIZES, compare_sums
@@ -52,13 +53,14 @@ def compare_c(
         return
     parts: list[tuple[str, Callable[[], str]]] = []
     for index, stage in enumerate(kernel.stages):
-        compare = (
-            partial(compare_elements, kernel, index, program, Terms())
-            if isinstance(stage, Elementwise) and not stage.reductions
-            else partial(compare_sums, kernel, index, program, sizes)
-        )
-        parts.append((stage_name(kernel, index), compare))
+        name = stage_name(kernel, index)
+        if isinstance(stage, Elementwise) and not stage.reductions:
+            parts.append((name, partial(compare_elements, kernel, index, program, Terms())))
+        else:
+            parts.append((name, partial(compare_sums, kernel, index, program, sizes)))
     parts.append((base_name(kernel), partial(compare_walk, kernel, program)))
+    if host_name(kernel) in {*program.functions, *program.unread}:
+        parts.append((host_name(kernel), partial(compare_host, kernel, program)))
     for name, compare in parts:
         try:
             found = compare()

@@ -33,7 +33,9 @@ _LOOSE_ATTRIBUTES = re.compile(
 _BINARY = frozenset(
     "add sub mul udiv sdiv urem srem and or xor shl lshr ashr fadd fsub fmul fdiv".split()
 )
-_CASTS = frozenset("zext sext trunc fpext fptrunc uitofp sitofp bitcast inttoptr ptrtoint".split())
+_CASTS = frozenset(
+    "zext sext trunc fpext fptrunc uitofp sitofp fptoui fptosi bitcast inttoptr ptrtoint".split()
+)
 _STRUCT = re.compile(r'^(%[-\w.$]+|%"[^"]*") = type (.*)$')
 _DEFINE = re.compile(r'^define .*?@([-\w.$]+|"[^"]*")\(')
 _LABEL = re.compile(r'^([-\w.$]+|"[^"]*"):')
@@ -42,8 +44,7 @@ _LABEL = re.compile(r'^([-\w.$]+|"[^"]*"):')
 def read_llvm(text: str) -> Program:
     """Return the functions of a module.
 
-    Raises:
-        Unsupported: It holds something that is not read, with its line.
+    A function with an instruction that is not read is left out, with the reason.
     """
     lines = text.splitlines()
     structs: dict[str, Struct] = {}
@@ -53,6 +54,7 @@ def read_llvm(text: str) -> Program:
             if isinstance(kind, Struct):
                 structs[found[1]] = kind
     functions: dict[str, Function] = {}
+    unread: dict[str, str] = {}
     loose: list[str] = []
     at = 0
     while at < len(lines):
@@ -63,10 +65,13 @@ def read_llvm(text: str) -> Program:
         if found:
             name = found[1].strip('"')
             end = next(i for i in range(at, len(lines)) if lines[i] == "}")
-            functions[name] = _function(name, lines, at, end, structs, loose)
+            try:
+                functions[name] = _function(name, lines, at, end, structs, loose)
+            except Unsupported as error:
+                unread[name] = str(error)
             at = end
         at += 1
-    return Program(functions, structs, tuple(loose))
+    return Program(functions, unread, tuple(loose))
 
 
 def _function(
@@ -290,4 +295,4 @@ _READERS = {
     "shufflevector": _row,
 }
 
-__all__ = ["Float", "Unsupported", "VOID", "read_llvm"]
+__all__ = ["VOID", "Float", "Unsupported", "read_llvm"]

@@ -99,9 +99,7 @@ class Machine:
             Unsupported: Something is not followed.
             Fault: Something is read or written that must not be.
         """
-        function = self.program.functions.get(name)
-        if function is None:
-            raise Unsupported(f"{name} is called, and has no body")
+        function = self.program.find(name)
         if len(arguments) != len(function.parameters):
             raise Unsupported(f"{name} has {len(function.parameters)} parameters")
         names = (register for register, _ in function.parameters)
@@ -224,7 +222,7 @@ class Machine:
         """Return one value where a mask holds and another where it does not."""
         if yes is no or (type(yes) is type(no) and not isinstance(yes, Term) and yes == no):
             return yes
-        if isinstance(yes, bool) and isinstance(no, bool | Term) or isinstance(no, bool):
+        if (isinstance(yes, bool) and isinstance(no, bool | Term)) or isinstance(no, bool):
             yes, no = (
                 expand.truth(self.store, side) if isinstance(side, bool) else side
                 for side in (yes, no)

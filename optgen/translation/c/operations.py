@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from optgen.translation import expand
@@ -306,6 +307,8 @@ def _convert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
         if name in ("fpext", "fptrunc"):
             assert isinstance(target, Float)
             return floats.cast(machine.store, _term(value), target.name)
+        if name == "fptoui":
+            return _to_whole(_term(value), _bits(target))
         if isinstance(target, Float):
             return _from_whole(machine, name, value, _bits(source), target)
         if isinstance(value, Term | Condition) and name == "zext":
@@ -324,6 +327,15 @@ def _convert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
         return bool(value & 1) if bits == 1 else value & ((1 << bits) - 1)
 
     return each(step.kind, apply, *operands)
+
+
+def _to_whole(value: Term, bits: int) -> int:
+    payload = value.payload
+    if value.operation != "constant" or not isinstance(payload, Fraction):
+        raise Unsupported("a float that is not known becomes a whole number")
+    if not 0 <= payload < 1 << bits:
+        raise Unsupported(f"{payload} becomes a whole number without sign")
+    return int(payload)
 
 
 def _from_whole(machine: Machine, name: str, value: Value, bits: int, to: Float) -> Value:
@@ -360,6 +372,10 @@ def flat_types(kind: Type) -> list[Type]:
 
 
 def _address(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
+    if lengths := {len(o) for o in operands if isinstance(o, tuple)}:  # a vector of addresses
+        (count,) = lengths
+        rows = [o if isinstance(o, tuple) else (o,) * count for o in operands]
+        return tuple(_address(machine, step, items) for items in zip(*rows, strict=True))
     base, *indices = operands
     if not isinstance(base, Pointer):
         raise Unsupported(f"an address that is a {type(base).__name__.lower()}")
@@ -473,7 +489,7 @@ OPERATIONS: dict[str, Operation] = {
         ("add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "and", "or", "xor", "shl", "lshr",
          "ashr"), _integer),
     **dict.fromkeys(
-        ("zext", "sext", "trunc", "fpext", "fptrunc", "uitofp", "sitofp"), _convert),
+        ("zext", "sext", "trunc", "fpext", "fptrunc", "uitofp", "sitofp", "fptoui"), _convert),
     **dict.fromkeys(("extractelement", "extractvalue"), _extract),
     **dict.fromkeys(("insertelement", "insertvalue"), _insert),
     **dict.fromkeys(("inttoptr", "ptrtoint"), _number),

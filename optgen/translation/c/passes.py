@@ -287,7 +287,7 @@ def _known(change: Whole) -> Whole | None:
 def _moved(value: Value, change: Whole, count: Whole) -> Value:
     """Return a value after some changes."""
     if not isinstance(change, int):
-        return value if change == 0 else Blank.LOST
+        return Blank.LOST
     if isinstance(value, Pointer):
         return value.moved(scaled(count, change))
     assert isinstance(value, int | Linear)

@@ -24,7 +24,8 @@ from optgen.verify.verdicts import Unsupported
 
 _SECONDS = 60
 _OUT_OF_LINE = re.compile(
-    r"^static (?:inline )?((?:void|double) (?:optgen_\w+?_(?:update|stage\d+)(?:_part)?|ipow_\w+)\()",
+    r"^static (?:inline )?"
+    r"((?:void|double) (?:optgen_\w+?_(?:update|stage\d+)(?:_part)?|ipow_\w+)\()",
     re.MULTILINE,
 )
 _UNROLLED = ("-fno-unroll-loops",)

@@ -58,7 +58,7 @@ def read_source(text: str) -> Program:
     file = FileReader()
     for node in parse_c(text).ext:
         file.read(node)
-    return Program(file.functions, {}, tuple(file.loose))
+    return Program(file.functions, file.unread, tuple(file.loose))
 
 
 class FileReader:
@@ -67,6 +67,7 @@ class FileReader:
     def __init__(self) -> None:
         self.functions: dict[str, Function] = {}
         self.signatures: dict[str, tuple[Type, tuple[Type, ...]]] = {}
+        self.unread: dict[str, str] = {}
         self.loose: list[str] = []
         self._named: dict[str, Type] = {}
         self._structs: dict[str, Struct] = {}
@@ -87,7 +88,10 @@ class FileReader:
                     raise _refused(node, "a variable of the file")
             case "FuncDef":
                 self._signature(node.decl)
-                self.functions[node.decl.name] = FunctionReader(self, node).function
+                try:
+                    self.functions[node.decl.name] = FunctionReader(self, node).function
+                except Unsupported as error:
+                    self.unread[node.decl.name] = str(error)
             case other:
                 raise _refused(node, other)
 

@@ -146,9 +146,9 @@ class Expressions:
             before = self._loaded(node, place)
             one = Result(Number(1, INT), INT)
             after = self._binary(node, "+" if "+" in node.op else "-", before, one)
-            value = f.converted(node, after, place.type)
-            f.write(node, place, value)
-            return before if node.op[0] == "p" else Result(value, place.type)
+            now = f.converted(node, after, place.type)
+            f.write(node, place, now)
+            return before if node.op[0] == "p" else Result(now, place.type)
         if node.op == "&":
             place = self.place(node.expr)
             if place.address is None:

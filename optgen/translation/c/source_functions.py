@@ -153,7 +153,7 @@ class FunctionReader:
 
     def converted(self, node: Any, value: Result, to: Type) -> Operand:
         """Return a value as another type has it."""
-        if value.type == to or isinstance(value.type, Ptr) and isinstance(to, Ptr):
+        if value.type == to or (isinstance(value.type, Ptr) and isinstance(to, Ptr)):
             return value.operand
         if to == BOOL:
             return self.truth(node, value)

@@ -18,7 +18,8 @@ class Signed(Int):
     """A signed integer."""
 
 
-INT, UINT, LONG, ULONG = Signed(32), Int(32), Signed(64), Int(64)
+INT, LONG = Signed(32), Signed(64)
+UINT, ULONG = Int(32), Int(64)
 
 NAMED: dict[tuple[str, ...], Type] = {
     ("void",): VOID,
@@ -69,6 +70,8 @@ def conversion(source: Type, target: Type) -> str | None:
             return "sext" if isinstance(source, Signed) else "zext"
         case Int(), Float():
             return "sitofp" if isinstance(source, Signed) else "uitofp"
+        case Float(), Int():
+            return "fptosi" if isinstance(target, Signed) else "fptoui"
         case Float(), Float():
             if source == target:
                 return ""
@@ -84,21 +87,20 @@ def number(text: str) -> tuple[Number, Type] | None:
         suffix = word[len(digits) :]
         value = int(digits, 16 if digits.startswith("0x") else 8 if _octal(digits) else 10)
         decimal = not digits.startswith("0")
-        kinds = (
-            [UINT, ULONG] if "u" in suffix else [INT, LONG] if decimal else [INT, UINT, LONG, ULONG]
-        )
+        kinds: list[Int] = [UINT, ULONG] if "u" in suffix else [INT, LONG]
+        if "u" not in suffix and not decimal:
+            kinds = [INT, UINT, LONG, ULONG]
         if "l" in suffix:
-            kinds = [k for k in kinds if isinstance(k, Int) and k.bits == 64]
+            kinds = [k for k in kinds if k.bits == 64]
         for kind in kinds:
-            assert isinstance(kind, Int)
             if value < 1 << (kind.bits - isinstance(kind, Signed)):
                 return Number(value, kind), kind
         return None
     if re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[-+]?\d+)?f?", word):
         single = word.endswith("f")
         exact = Fraction(word.rstrip("f"))
-        kind = SINGLE if single else DOUBLE
-        return Number(_nearest(exact) if single else float(exact), kind), kind
+        real = SINGLE if single else DOUBLE
+        return Number(_nearest(exact) if single else float(exact), real), real
     return None
 
 

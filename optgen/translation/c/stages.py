@@ -36,9 +36,7 @@ def compare_elements(kernel: Kernel, index: int, program: Program, store: Terms)
         Unsupported: The code is not followed.
     """
     name = stage_name(kernel, index)
-    function = program.functions.get(name)
-    if function is None:
-        raise Unsupported(f"there is no function {name}")
+    function = program.find(name)
     open_loops = {*function.outer_loops()}
     ways: list[dict[Condition, bool]] = [{}]
     tried = 0

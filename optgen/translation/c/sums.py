@@ -86,9 +86,7 @@ def _call(
     kernel: Kernel, index: int, program: Program, given: dict[str, Value], values: Values
 ) -> None:
     name = stage_name(kernel, index)
-    function = program.functions.get(name)
-    if function is None:
-        raise Unsupported(f"there is no function {name}")
+    function = program.find(name)
     args = arguments(kernel, values.store)
     machine = Machine(program, values.store, known_call)
     machine.call(name, bound(function, stage_parameters(kernel, index), given, args))

@@ -24,7 +24,7 @@ from optgen.translation.c.code import Float, Many, Program, Ptr, Step, Symbol
 from optgen.translation.c.machine import Hook, Machine
 from optgen.translation.c.memory import Fault, Memory, Pointer, Value, read
 from optgen.translation.c.operations import loaded
-from optgen.translation.terms import Terms
+from optgen.translation.terms import Terms, TermType
 from optgen.verify.verdicts import Unsupported
 
 LISTS: tuple[tuple[int, ...], ...] = (
@@ -64,7 +64,7 @@ class _Run:
     store: Terms = field(default_factory=Terms)
     called: list[_Called] = field(default_factory=list)
     environment: str = "the caller's"
-    saved: dict[int, str] = field(default_factory=dict)
+    saved: dict[int, tuple[Memory, str]] = field(default_factory=dict)
     arrays: dict[int, tuple[str, int]] = field(default_factory=dict)
     work: Memory = field(default_factory=lambda: Memory("work", 0))
 
@@ -99,7 +99,7 @@ class _Run:
     def host_values(self, tensor: int) -> tuple[Value, ...]:
         """Return the host values of a tensor, each a symbol."""
         names = abi(self.kernel).fields or ("unused",)
-        kind = self.kernel.arithmetic.value
+        kind: TermType = self.kernel.arithmetic.value
         return tuple(self.store.scalar(f"{name} of tensor {tensor}", kind) for name in names)
 
     def hook(self, name: str) -> Hook | None:
@@ -114,9 +114,7 @@ class _Run:
         (index,) = [
             i for i in range(len(self.kernel.stages)) if stage_name(self.kernel, i) == step.words[0]
         ]
-        function = self.program.functions.get(step.words[0])
-        if function is None:
-            raise Unsupported(f"{step.words[0]} has no body")
+        function = self.program.find(step.words[0])
         names = stage_parameters(self.kernel, index)
         place = names.index("args")
         extra = len(function.parameters) - len(names)
@@ -144,17 +142,17 @@ class _Run:
         (place,) = operands
         if not isinstance(place, Pointer) or place.memory is None:
             raise Unsupported("where the environment is kept is not known")
-        self.saved[id(place.memory)] = self.environment
+        self.saved[id(place.memory)] = (place.memory, self.environment)
         return 0
 
     def _set_environment(self, machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         (place,) = operands
-        if isinstance(place, Symbol) and place.name.strip("_") == "FE_DFL_ENV":
-            self.environment = "IEEE's"
-        elif isinstance(place, Pointer) and place.memory is None and place.offset == _MINUS_ONE:
+        if (isinstance(place, Symbol) and place.name.strip("_") == "FE_DFL_ENV") or (
+            isinstance(place, Pointer) and place.memory is None and place.offset == _MINUS_ONE
+        ):
             self.environment = "IEEE's"
         elif isinstance(place, Pointer) and id(place.memory) in self.saved:
-            self.environment = self.saved[id(place.memory)]
+            self.environment = self.saved[id(place.memory)][1]
         else:
             raise Unsupported("an environment that is not known")
         return 0
@@ -226,9 +224,8 @@ def compare_walk(kernel: Kernel, program: Program, lists: Sequence[tuple[int, ..
         Unsupported: The code is not followed.
     """
     entry = base_name(kernel)
-    function = program.functions.get(entry)
-    if function is None or len(function.parameters) != 6:
-        raise Unsupported(f"there is no function {entry} of six parameters")
+    if len(program.find(entry).parameters) != 6:
+        raise Unsupported(f"{entry} has not six parameters")
     for sizes in lists:
         for threads in THREADS:
             for fewer in (False, True):
