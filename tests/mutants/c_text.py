@@ -137,6 +137,18 @@ UNSEEN = {
     ),
     "read_from_the_next_element": adamw(("= grad_v[index]", "= grad_v[index + 1]")),
     "begins_at_one": adamw(("uint64_t index = 0", "uint64_t index = 1")),
+    "carried_through_memory": adamw(
+        (
+            "  for (uint64_t index = 0; index < n; ++index) {\n",
+            "  float held[1];\n  held[0] = 1.0f;\n"
+            "  for (uint64_t index = 0; index < n; ++index) {\n",
+        ),
+        ("const float grad = grad_v[index];", "const float grad = grad_v[index] * held[0];"),
+        ("    param_v[index] = param;\n", "    param_v[index] = param;\n    held[0] = grad;\n"),
+    ),
+    "length_wraps_around": adamw(
+        ("index < n; ++index", "index < ((n << 62) >> 62); ++index"),
+    ),
     "gradient_overwritten": Mutant(
         "sgd",
         "float32",

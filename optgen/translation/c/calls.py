@@ -10,7 +10,8 @@ from optgen.translation.c.code import Float, Int, Many, Step, size_of
 from optgen.translation.c.integers import Linear
 from optgen.translation.c.machine import Hook, Machine
 from optgen.translation.c.memory import Blank, Memory, Pointer, Value
-from optgen.translation.c.operations import each, loaded
+from optgen.translation.c.operations import loaded
+from optgen.translation.c.wholes import each
 from optgen.translation.terms import Rounding, Term
 from optgen.verify.verdicts import Unsupported
 

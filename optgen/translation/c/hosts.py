@@ -21,7 +21,7 @@ from optgen.translation.c.memory import Memory, Pointer, Value
 from optgen.translation.kernel_terms import WIDE, convert, power, run
 from optgen.translation.numpy_powers import power_term
 from optgen.translation.ptx_difference import describe
-from optgen.translation.terms import Term, Terms
+from optgen.translation.terms import Term, Terms, TermType
 from optgen.verify.verdicts import Unsupported
 
 EXPONENTS = (-3.0, 0.0, 1.0, 2.0, 3.0, 7.0, 10.0, 64.0, 1000.0, 12345.0, 2.0**31 - 1, 2.0**53)
@@ -45,10 +45,10 @@ def compare_host(kernel: Kernel, program: Program) -> str:
         Unsupported: The code is not followed.
     """
     for name in (*program.functions, *program.unread):
-        if name.startswith("ipow_") and (found := _powers(program, name)):
-            return found
+        if name.startswith("ipow_") and (said := _powers(program, name)):
+            return said
     store = Terms()
-    kind = kernel.arithmetic.value
+    kind: TermType = kernel.arithmetic.value
     host = {name: store.scalar(name, WIDE) for name in ("step", "numel")}
     host |= {a.name: store.scalar(a.name, WIDE) for a in kernel.arguments}
     host |= {s.name: store.scalar(s.name, WIDE) for s in kernel.scalar_states}
@@ -68,21 +68,20 @@ def compare_host(kernel: Kernel, program: Program) -> str:
     inside = _inside(kernel, store, host)
     old = {name: host[name] for name in states}
     run(store, kernel.host, host, WIDE)
-    wanted = [
-        (args, i, convert(store, host[n], kind), b)
-        for i, (n, b) in enumerate(zip(fields, before, strict=True))
-    ]
-    wanted += [(kept, i, host[name], old[name]) for i, name in enumerate(states)]
     settling = Settling(store)
-    for memory, index, value, unchanged in wanted:
-        cell, _ = memory.cells[index * (8 if memory is kept else width)]
-        if not isinstance(cell, Term):
-            raise Unsupported(f"{memory.name} at {index} is no float")
-        value = settling.settle(expand.choose(store, inside, value, unchanged))
-        found = settling.settle(cell)
-        if value is not found:
-            label = (states if memory is kept else fields)[index]
-            return f"{host_name(kernel)}: {label}: {describe(value, found, {})}"
+    for memory, labels, size, olds, to in (
+        (args, fields, width, before, kind),
+        (kept, tuple(states), 8, [old[name] for name in states], WIDE),
+    ):
+        for index, (label, unchanged) in enumerate(zip(labels, olds, strict=True)):
+            cell, _ = memory.cells[index * size]
+            if not isinstance(cell, Term):
+                raise Unsupported(f"{label} is no float")
+            value = convert(store, host[label], to)
+            wanted = settling.settle(expand.choose(store, inside, value, unchanged))
+            found = settling.settle(cell)
+            if wanted is not found:
+                return f"{host_name(kernel)}: {label}: {describe(wanted, found, {})}"
     return ""
 
 

@@ -162,6 +162,7 @@ class Facts:
             return value // by
         if not self.never_negative(value):
             raise Unsupported(f"{value} may be negative")
+        _small(value)
         exact = divided(value, by)
         if exact is not None:
             return exact
@@ -181,6 +182,8 @@ def compare(predicate: str, left: Whole, right: Whole, facts: Facts) -> Conditio
         Unsupported: A number might be one that wraps around.
     """
     difference = minus(left, right)
+    for side in (left, right):
+        _small(side)
     if predicate in ("eq", "ne"):
         if isinstance(difference, int):
             return (difference == 0) == (predicate == "eq")
@@ -188,8 +191,6 @@ def compare(predicate: str, left: Whole, right: Whole, facts: Facts) -> Conditio
     for side in (left, right):
         if not facts.never_negative(side):
             raise Unsupported(f"{side} may be negative")
-        if any(abs(factor) > LARGEST for factor in _parts(side)[1].values()):
-            raise Unsupported(f"{side} may be too large")
     value = {
         "ult": minus(minus(0, difference), 1),
         "ule": minus(0, difference),
@@ -197,6 +198,12 @@ def compare(predicate: str, left: Whole, right: Whole, facts: Facts) -> Conditio
         "uge": difference,
     }[predicate.replace("s", "u", 1) if predicate[0] == "s" else predicate]
     return value >= 0 if isinstance(value, int) else Condition(value, False)
+
+
+def _small(value: Whole) -> None:
+    """Refuse numbers that might wrap around although arrays fit into memory."""
+    if any(abs(factor) > LARGEST for factor in _parts(value)[1].values()):
+        raise Unsupported(f"{value} may be too large")
 
 
 def _impossible(facts: Iterable[Whole]) -> bool:

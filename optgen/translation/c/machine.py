@@ -254,7 +254,7 @@ class Machine:
             if step.name == "call":
                 value = self._call(step, operands)
             elif step.name == "alloca":
-                value = Pointer(Memory(step.target, size_of(step.other)), 0)
+                value = Pointer(Memory(step.target, size_of(step.other), born=self.steps), 0)
             else:
                 operation = OPERATIONS.get(step.name)
                 if operation is None:

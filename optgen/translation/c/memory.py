@@ -34,6 +34,7 @@ class Memory:
         given: What an untouched cell of the given bytes holds, at an offset.
         writable: Whether it may be written.
         element: A zero of its elements and its bytes, where all have one type.
+        born: How many steps had been done when a function made it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Memory:
     given: Callable[[Whole, int], Value] | None = None
     writable: bool = True
     element: tuple[Value, int] | None = None
+    born: int = 0
 
 
 @dataclass(frozen=True, slots=True)

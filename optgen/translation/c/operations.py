@@ -23,12 +23,21 @@ from optgen.translation.c.integers import (
     Condition,
     Linear,
     Whole,
-    compare,
-    minus,
     plus,
     scaled,
 )
 from optgen.translation.c.memory import Blank, Pointer, Raw, Value, read
+from optgen.translation.c.wholes import (
+    around,
+    bits_of,
+    each,
+    exact,
+    icmp,
+    integer,
+    logic,
+    signed,
+    whole,
+)
 from optgen.translation.terms import Term
 from optgen.verify.verdicts import Unsupported
 
@@ -38,19 +47,6 @@ if TYPE_CHECKING:
 Operation = Callable[["Machine", Step, tuple[Value, ...]], Value]
 
 _FLOATS = {"fadd": "add", "fsub": "sub", "fmul": "mul", "fdiv": "div", "fneg": "neg"}
-
-
-def each(kind: Type, function: Callable[..., Value], *operands: Value) -> Value:
-    """Apply a function to values, or to the elements of vectors of them."""
-    if isinstance(kind, Many):
-        rows = [o if isinstance(o, tuple) else (o,) * kind.count for o in operands]
-        return tuple(each(kind.of, function, *items) for items in zip(*rows, strict=True))
-    for operand in operands:
-        if operand is Blank.POISON:
-            return Blank.POISON
-        if operand is Blank.LOST:
-            raise Unsupported(f"{Blank.LOST.value} is used")
-    return function(*operands)
 
 
 def flat(kind: Type, value: Value, at: int = 0) -> list[tuple[int, Value, int]]:
@@ -74,16 +70,6 @@ def _term(value: Value) -> Term:
     return value
 
 
-def _whole(value: Value) -> Whole:
-    if isinstance(value, bool) or not isinstance(value, int | Linear):
-        raise Unsupported(f"a whole number that is a {type(value).__name__.lower()}")
-    return value
-
-
-def _signed(value: int, bits: int) -> int:
-    return value - (1 << bits) if value >> (bits - 1) & 1 else value
-
-
 def _float(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     name = _FLOATS[step.name]
 
@@ -101,177 +87,6 @@ def _fcmp(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     return each(step.kind, apply, *operands)
 
 
-def _icmp(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
-    predicate = step.words[0]
-
-    def apply(left: Value, right: Value) -> Value:
-        if isinstance(left, Pointer) and isinstance(right, Pointer):
-            if left.memory is not right.memory:
-                if predicate in ("eq", "ne"):
-                    return predicate == "ne"  # pieces of memory do not overlap
-                raise Unsupported("addresses of two pieces of memory are compared")
-            left, right = left.offset, right.offset
-        if isinstance(left, bool | Term | Condition) or isinstance(right, bool | Term | Condition):
-            return _truths(machine, predicate, left, right)
-        left, right = _whole(left), _whole(right)
-        if isinstance(left, int) and isinstance(right, int):
-            return _exactly(predicate, left, right, step.kind)
-        sides = [_around(side, step.kind) for side in (left, right)]
-        return compare(predicate, sides[0], sides[1], machine.facts)
-
-    return each(step.kind, apply, *operands)
-
-
-def _around(value: Whole, kind: Type) -> Whole:
-    """Return a number beside a linear one: one that wraps around as a negative one."""
-    return _signed(value, _bits(kind)) if isinstance(value, int) else value
-
-
-def _bits(kind: Type) -> int:
-    while isinstance(kind, Many):
-        kind = kind.of
-    return kind.bits if isinstance(kind, Int) else 64
-
-
-def _exactly(predicate: str, left: int, right: int, kind: Type) -> bool:
-    if predicate[0] == "s":
-        left, right = _signed(left, _bits(kind)), _signed(right, _bits(kind))
-    return {
-        "eq": left == right, "ne": left != right,
-        "lt": left < right, "le": left <= right, "gt": left > right, "ge": left >= right,
-    }[predicate if predicate in ("eq", "ne") else predicate[1:]]  # fmt: skip
-
-
-def _truths(machine: Machine, predicate: str, left: Value, right: Value) -> Value:
-    """Compare truth values, of which one is a constant."""
-    if not isinstance(right, bool | int):
-        left, right = right, left
-    if not isinstance(right, bool | int) or predicate not in ("eq", "ne"):
-        raise Unsupported(f"truth values are compared by {predicate}")
-    return left if (predicate == "eq") == bool(right) else _not(machine, left)
-
-
-def _not(machine: Machine, value: Value) -> Value:
-    if isinstance(value, Condition):
-        return value.opposite()
-    if isinstance(value, Term):
-        return expand.logic(machine.store, "not", value)
-    if isinstance(value, bool):
-        return not value
-    raise Unsupported("a truth value that is none")
-
-
-def _logic(machine: Machine, name: str, left: Value, right: Value) -> Value:
-    if isinstance(left, bool) and not isinstance(right, bool):
-        left, right = right, left
-    if isinstance(right, bool):
-        if name == "xor":
-            return _not(machine, left) if right else left
-        return left if right == (name == "and") else right
-    if isinstance(left, Condition) and isinstance(right, Condition):
-        known = [machine.facts.decide(c) for c in (left, right)]
-        for value, other in ((known[0], right), (known[1], left)):
-            if value is not None:
-                return _logic(machine, name, other, value)
-    if isinstance(left, Term) and isinstance(right, Term) and name != "xor":
-        return expand.logic(machine.store, name, left, right)
-    raise Unsupported(f"{name} of truth values")
-
-
-def _integer(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
-    bits = _bits(step.kind)
-
-    def apply(left: Value, right: Value) -> Value:
-        if bits == 1:
-            return _logic(machine, step.name, left, right)
-        if isinstance(left, Term | bool) and isinstance(right, Term | bool):
-            return _logic(machine, step.name, left, right)
-        left, right = _whole(left), _whole(right)
-        if isinstance(left, int) and isinstance(right, int):
-            return _wrapped(step.name, left, right, bits)
-        if bits != 64:
-            raise Unsupported(f"{step.name} of {bits} bits on {left} and {right}")
-        return _linear(machine, step.name, left, right)
-
-    return each(step.kind, apply, *operands)
-
-
-def _wrapped(name: str, left: int, right: int, bits: int) -> int:
-    if name in ("udiv", "urem", "sdiv", "srem") and right == 0:
-        raise Unsupported("a division by zero")
-    if name in ("shl", "lshr", "ashr") and right >= bits:
-        raise Unsupported("a shift beyond the number")
-    near, far = _signed(left, bits), _signed(right, bits)
-    match name:
-        case "add":
-            found = left + right
-        case "sub":
-            found = left - right
-        case "mul":
-            found = left * right
-        case "udiv":
-            found = left // right
-        case "urem":
-            found = left % right
-        case "sdiv":
-            found = abs(near) // abs(far) * (1 if (near < 0) == (far < 0) else -1)
-        case "srem":
-            found = abs(near) % abs(far) * (-1 if near < 0 else 1)
-        case "and":
-            found = left & right
-        case "or":
-            found = left | right
-        case "xor":
-            found = left ^ right
-        case "shl":
-            found = left << right
-        case "lshr":
-            found = left >> right
-        case "ashr":
-            found = near >> right
-        case _:
-            raise Unsupported(name)
-    return found & ((1 << bits) - 1)
-
-
-def _linear(machine: Machine, name: str, left: Whole, right: Whole) -> Whole:
-    """Do to linear numbers what stays linear, or has a linear whole part."""
-    near, far = (_around(side, Int(64)) for side in (left, right))
-    if name == "add":
-        return plus(near, far)
-    if name == "sub":
-        return minus(near, far)
-    if name == "mul" and (isinstance(near, int) or isinstance(far, int)):
-        return scaled(far, near) if isinstance(near, int) else scaled(near, _exact(far))
-    if name == "and" and isinstance(near, int):
-        near, far = far, near
-    by = _exact(far)
-    if name == "shl" and 0 <= by < 64:
-        return scaled(near, 1 << by)
-    if name == "lshr" and 0 <= by < 64:
-        return machine.facts.quotient(near, 1 << by)
-    if name in ("udiv", "urem") and by > 0:
-        quotient = machine.facts.quotient(near, by)
-        return quotient if name == "udiv" else minus(near, scaled(quotient, by))
-    if name == "and":
-        return _masked(machine, near, by)
-    raise Unsupported(f"{name} of {left} and {right}")
-
-
-def _masked(machine: Machine, value: Whole, mask: int) -> Whole:
-    width = mask + 1 if mask >= 0 else -mask
-    if width & (width - 1):
-        raise Unsupported(f"{value} & {mask}")
-    kept = scaled(machine.facts.quotient(value, width), width)
-    return minus(value, kept) if mask >= 0 else kept
-
-
-def _exact(value: Whole) -> int:
-    if not isinstance(value, int):
-        raise Unsupported(f"an operation by {value}")
-    return value
-
-
 def _select(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     mask, yes, no = operands
 
@@ -279,9 +94,9 @@ def _select(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         if isinstance(mask, Term):
             return machine.either(mask, yes, no)
         if isinstance(mask, Condition) and isinstance(no, bool) and not no:
-            return _logic(machine, "and", mask, yes)
+            return logic(machine, "and", mask, yes)
         if isinstance(mask, Condition) and isinstance(yes, bool) and yes:
-            return _logic(machine, "or", mask, no)
+            return logic(machine, "or", mask, no)
         return yes if machine.holds(mask, step) else no
 
     if isinstance(step.kind, Many) and isinstance(mask, tuple):
@@ -308,22 +123,22 @@ def _convert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
             assert isinstance(target, Float)
             return floats.cast(machine.store, _term(value), target.name)
         if name == "fptoui":
-            return _to_whole(_term(value), _bits(target))
+            return _to_whole(_term(value), bits_of(target))
         if isinstance(target, Float):
-            return _from_whole(machine, name, value, _bits(source), target)
+            return _from_whole(machine, name, value, bits_of(source), target)
         if isinstance(value, Term | Condition) and name == "zext":
             return value  # a truth value stays one
-        bits = _bits(target)
+        bits = bits_of(target)
         if isinstance(value, bool):
             return (-int(value) if name == "sext" else int(value)) & ((1 << bits) - 1)
         if isinstance(value, Linear):
-            if _bits(source) < 64 or bits < 64:
+            if bits_of(source) < 64 or bits < 64:
                 raise Unsupported(f"{name} of {value}")
             return value
         if not isinstance(value, int):
             raise Unsupported(f"{name} of a {type(value).__name__.lower()}")
         if name == "sext":
-            value = _signed(value, _bits(source))
+            value = signed(value, bits_of(source))
         return bool(value & 1) if bits == 1 else value & ((1 << bits) - 1)
 
     return each(step.kind, apply, *operands)
@@ -345,8 +160,9 @@ def _from_whole(machine: Machine, name: str, value: Value, bits: int, to: Float)
         return expand.choose(machine.store, value, *sides)
     if not isinstance(value, int):
         raise Unsupported(f"{value} becomes a float")
-    signed = name == "sitofp" and not isinstance(value, bool)
-    return floats.whole_number(machine.store, _signed(value, bits) if signed else value, to.name)
+    if name == "sitofp" and not isinstance(value, bool):
+        value = signed(value, bits)
+    return floats.whole_number(machine.store, value, to.name)
 
 
 def _bitcast(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
@@ -384,10 +200,10 @@ def _address(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
     for index in indices:
         match kind:
             case Struct():
-                at = _exact(_whole(index))
+                at = exact(whole(index))
                 offset, kind = plus(offset, offset_of(kind, at)), kind.fields[at]
             case Many(_, of):
-                step_by = _around(_whole(index), Int(64))
+                step_by = around(whole(index), Int(64))
                 offset, kind = plus(offset, scaled(step_by, size_of(of))), of
             case _:
                 raise Unsupported("an index into a number")
@@ -446,7 +262,7 @@ def _extract(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
     for index in indices:
         if not isinstance(row, tuple):
             raise Unsupported("an element of a number")
-        row = row[_exact(_whole(index))]
+        row = row[exact(whole(index))]
     return row
 
 
@@ -456,7 +272,7 @@ def _insert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         count = step.kind.count if isinstance(step.kind, Many) else len(step.kind.fields)  # type: ignore[union-attr]
         row = (Blank.POISON,) * count
     assert isinstance(row, tuple)
-    at = _exact(_whole(index))
+    at = exact(whole(index))
     return (*row[:at], value, *row[at + 1 :])
 
 
@@ -477,7 +293,7 @@ def _copy(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
 def _number(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     (value,) = operands
     if step.name == "inttoptr":
-        return Pointer(None, _exact(_whole(value)))
+        return Pointer(None, exact(whole(value)))
     if isinstance(value, Pointer) and value.memory is None:
         return value.offset
     raise Unsupported("an address becomes a number")
@@ -487,13 +303,13 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(_FLOATS, _float),
     **dict.fromkeys(
         ("add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "and", "or", "xor", "shl", "lshr",
-         "ashr"), _integer),
+         "ashr"), integer),
     **dict.fromkeys(
         ("zext", "sext", "trunc", "fpext", "fptrunc", "uitofp", "sitofp", "fptoui"), _convert),
     **dict.fromkeys(("extractelement", "extractvalue"), _extract),
     **dict.fromkeys(("insertelement", "insertvalue"), _insert),
     **dict.fromkeys(("inttoptr", "ptrtoint"), _number),
-    "fcmp": _fcmp, "icmp": _icmp, "select": _select, "bitcast": _bitcast,
+    "fcmp": _fcmp, "icmp": icmp, "select": _select, "bitcast": _bitcast,
     "getelementptr": _address, "load": _load, "store": _store, "shufflevector": _shuffle,
     "copy": _copy, "freeze": _copy,
 }  # fmt: skip

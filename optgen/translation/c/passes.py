@@ -119,7 +119,12 @@ class Elements:
         )
         machine.facts = Facts([*facts.known, symbol(_PASS)], dict(facts.parts))
         self.mode, self.step, self.reads = "pass", 0, 0
+        started = machine.steps
         left = self._pass(machine, frame, header)
+        own = {id(memory) for memory, _ in self.arrays.values()}
+        for memory, *_ in machine.memory.journal:
+            if id(memory) not in own and memory.born < started:
+                raise Unsupported(f"{memory.name} is carried from one pass of a loop to the next")
         for name, change in changes.items():
             if change is not None:
                 again = _moved(begin[name], change, plus(symbol(_PASS), 1))

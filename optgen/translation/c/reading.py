@@ -77,7 +77,7 @@ class LlvmReader:
         program = read_llvm(made)
         trusted = "clang's back end"
         if not self.builds:
-            trusted = "all of the C compiler whose output runs, which is not clang"
+            trusted = "the whole C compiler, which is not that clang"
         return Reading(program, f"LLVM IR of clang {self.version}", trusted)
 
 
@@ -110,7 +110,7 @@ class SourceReader:
         if "-ffp-contract=off" not in flags:
             loose = (*program.loose, "contraction is not switched off")
             program = replace(program, loose=loose)
-        return Reading(program, "its source, through pycparser", "all of the C compiler")
+        return Reading(program, "its source, through pycparser", "the whole C compiler")
 
 
 Reader = LlvmReader | SourceReader

@@ -126,7 +126,11 @@ CUDA_SLIPS = {
 }
 
 
-@pytest.mark.parametrize("name", CUDA_SLIPS)
+def marked(slips, *quick):
+    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in slips]
+
+
+@pytest.mark.parametrize("name", marked(CUDA_SLIPS, "barrier_missing", "one_element_too_many"))
 def test_broken_cuda_is_caught(name):
     rule, change, said = CUDA_SLIPS[name]
     if reason := why_not(HostCompiler(find_cpp_or_skip(), ""), ADDRESS):
@@ -163,13 +167,16 @@ C_SLIPS = {
 }
 
 
-@pytest.mark.parametrize("name", C_SLIPS)
+@pytest.mark.parametrize(
+    "name", marked(C_SLIPS, "one_element_too_many", "a_chunk_done_by_two_threads")
+)
 def test_broken_c_is_caught(name):
     sanitizer, rule, change, said = C_SLIPS[name]
     (found,) = c(rule, sanitizer, change, lists=EDGES if sanitizer is ADDRESS else SHARED)
     assert said in found
 
 
+@pytest.mark.slow
 def test_a_barrier_that_is_missing_between_chunk_sums_has_other_bits():
     change = (": 0.0f);\n    }\n    __syncthreads();", ": 0.0f);\n    }")
     (found,) = cuda("lamb", change, runs=(HostCase(Case(9 * 16384 + 1, grid=3)),))
