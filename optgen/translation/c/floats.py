@@ -38,12 +38,10 @@ def compared(store: Terms, predicate: str, left: Term, right: Term) -> Term:
             return ordered
         case "uno":
             return expand.logic(store, "not", ordered)
-        case "one":
-            differs = expand.compare(store, "ne", left, right)
-            return expand.logic(store, "and", ordered, differs)
-        case "ueq":
-            same = expand.compare(store, "eq", left, right)
-            return expand.logic(store, "or", expand.logic(store, "not", ordered), same)
+        case "one" | "ueq":
+            less = [expand.compare(store, "lt", *p) for p in ((left, right), (right, left))]
+            differs = expand.logic(store, "or", *less)
+            return differs if predicate == "one" else expand.logic(store, "not", differs)
         case "true" | "false":
             return expand.truth(store, predicate == "true")
     raise Unsupported(f"a comparison {predicate}")
