@@ -1,4 +1,4 @@
-"""Generated C against the IR: all kernels, all broken kernels, all slips of a token, by both readers.
+"""Generated C against the IR, by both readers: all kernels, broken ones, every slip of a token.
 
     python benchmarks/translation_c.py [--write] [--jobs N]
 
