@@ -35,7 +35,14 @@ def check_host(names: tuple[str, ...], claims: Path | None, folders: tuple[Path,
         BackendUnavailable: There is neither a C++ nor a C compiler.
     """
     from optgen.crosscheck.host.running import HostCompiler, find_cpp
-    from optgen.crosscheck.host.sanitizers import ADDRESS, EDGES, SHARED, THREADS, why_not
+    from optgen.crosscheck.host.sanitizers import (
+        ADDRESS,
+        EDGES,
+        SHARED,
+        THREADS,
+        fitted,
+        why_not,
+    )
     from optgen.runtime.compiler import find_compiler
 
     chosen = select(names, claims, folders)
@@ -44,7 +51,7 @@ def check_host(names: tuple[str, ...], claims: Path | None, folders: tuple[Path,
     missing = []
     try:
         cpp = find_cpp()
-        sound = why_not(cpp, ADDRESS)
+        sound = why_not(cpp, fitted(cpp, ADDRESS))
         notes.append(f"CUDA text: {cpp.version}, -O2, up to ten million elements")
         jobs.append(partial(_large, compiler=cpp))
         if sound:
@@ -58,7 +65,8 @@ def check_host(names: tuple[str, ...], claims: Path | None, folders: tuple[Path,
     try:
         found = find_compiler()
         cc = HostCompiler(found.command, found.version)
-        for sanitizer, lists in ((ADDRESS, EDGES), (THREADS, SHARED)):
+        for asked, lists in ((ADDRESS, EDGES), (THREADS, SHARED)):
+            sanitizer = fitted(cc, asked)
             if reason := why_not(cc, sanitizer):
                 notes.append(f"C under {sanitizer.name}: not run: {reason}")
                 continue

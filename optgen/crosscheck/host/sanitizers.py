@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -63,6 +63,14 @@ THREADS = Sanitizer(
 )
 
 
+def fitted(compiler: HostCompiler, sanitizer: Sanitizer) -> Sanitizer:
+    """Return a sanitizer as this compiler can have it: without OpenMP where that is missing."""
+    if sanitizer.own_threads or "does not link" not in why_not(compiler, sanitizer):
+        return sanitizer
+    flags = tuple(flag for flag in sanitizer.flags if flag != "-fopenmp")
+    return replace(sanitizer, name=f"{sanitizer.name}, without OpenMP", flags=flags)
+
+
 @cache
 def why_not(compiler: HostCompiler, sanitizer: Sanitizer) -> str:
     """Return why a sanitizer cannot be used here; empty if it finds what it should."""
@@ -72,7 +80,7 @@ def why_not(compiler: HostCompiler, sanitizer: Sanitizer) -> str:
         with Program(compiler, sanitizer.probe, "probe.c", sanitizer.flags) as program:
             said, _ = program.run([], b"")
     except CompileError as error:
-        return f"{compiler.command[0]} makes no program with it ({error.what})"
+        return f"a program with it does not link ({error.what})"
     marks = ("AddressSanitizer", "runtime error", "ThreadSanitizer: data race")
     if any(mark in said for mark in marks):
         return ""

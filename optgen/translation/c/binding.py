@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,9 +12,6 @@ from optgen.translation.c.integers import Whole
 from optgen.translation.c.memory import Memory, Pointer, Value
 from optgen.translation.terms import Terms, TermType
 from optgen.verify.verdicts import Unsupported
-
-STAGE = re.compile(r"optgen_\w+?_float(?:32|64)_(?:update|stage\d+)")
-"""Names of the functions that compute; those of walks end in `_part`."""
 
 
 def base_name(kernel: Kernel) -> str:

@@ -31,7 +31,7 @@ from optgen.translation.c.code import (
 )
 from optgen.translation.c.integers import Condition, Facts
 from optgen.translation.c.memory import Blank, Memory, Pointer, Store, Value, read
-from optgen.translation.c.operations import OPERATIONS
+from optgen.translation.c.operations import OPERATIONS, flat_types
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 
@@ -254,7 +254,7 @@ class Machine:
             if step.name == "call":
                 value = self._call(step, operands)
             elif step.name == "alloca":
-                value = Pointer(Memory(step.target, size_of(step.other), born=self.steps), 0)
+                value = Pointer(self._allocated(step), 0)
             else:
                 operation = OPERATIONS.get(step.name)
                 if operation is None:
@@ -266,6 +266,15 @@ class Machine:
             raise Unsupported(f"line {step.line}: {error}") from error
         if step.target:
             frame.registers[step.target] = value
+
+    def _allocated(self, step: Step) -> Memory:
+        """Return new memory of a function."""
+        kinds = {*flat_types(step.other)} if isinstance(step.other, Many) else set()
+        element = None
+        if len(kinds) == 1:
+            (kind,) = kinds
+            element = (zero(self.store, kind), size_of(kind))
+        return Memory(step.target, size_of(step.other), element=element, born=self.steps)
 
     def _call(self, step: Step, operands: tuple[Value, ...]) -> Value:
         name = step.words[0]

@@ -21,7 +21,7 @@ from optgen.translation.c.code import (
     Struct,
     Type,
 )
-from optgen.translation.c.source_functions import FunctionReader
+from optgen.translation.c.source_functions import FunctionReader, line
 from optgen.translation.c.source_types import NAMED
 from optgen.verify.verdicts import Unsupported
 
@@ -150,11 +150,6 @@ class FileReader:
         if node.name:
             self._structs[node.name] = found
         return found
-
-
-def line(node: Any) -> int:
-    """Return the line of a piece of syntax."""
-    return int(node.coord.line) if node.coord else 0
 
 
 def _refused(node: Any, what: str) -> Unsupported:

@@ -24,6 +24,7 @@ from optgen.crosscheck.host.sanitizers import (
     THREADS,
     Sanitizer,
     c_faults,
+    fitted,
     why_not,
 )
 from optgen.crosscheck.inputs import Case
@@ -71,6 +72,7 @@ def c(rule, sanitizer, *changes, lists=EDGES, dtype="float32"):
     except BackendUnavailable as error:
         pytest.skip(error.what)
     compiler = HostCompiler(found.command, found.version)
+    sanitizer = fitted(compiler, sanitizer)
     if reason := why_not(compiler, sanitizer):
         pytest.skip(reason)
     spec, kernels, text, module = clean(rule, "c", dtype)
@@ -198,7 +200,8 @@ def test_a_sanitizer_that_does_not_work_is_named(tmp_path):
     blind = Sanitizer("none", ("-xc", "-w"), False, "int main(void) { return 0; }\n")
     assert "does not see a fault" in why_not(compiler, blind)
     bad = Sanitizer("none", ("-fsanitize=unheard-of",), False, "int main(void) { return 0; }\n")
-    assert "makes no program" in why_not(compiler, bad)
+    assert "does not link" in why_not(compiler, bad)
+    assert fitted(compiler, bad).name == "none, without OpenMP"
 
 
 def test_a_program_that_hangs_or_crashes_is_named():
