@@ -110,6 +110,15 @@ UNSEEN = {
     "environment_not_set": adamw(("  fesetenv(FE_DFL_ENV);\n", ""), says="environment"),
     "environment_not_given_back": adamw(("  fesetenv(&state);\n", ""), says="environment"),
     "contraction_allowed": adamw(("FP_CONTRACT OFF", "FP_CONTRACT ON"), says="fused"),
+    "pragma_of_one_compiler": adamw(
+        ("FP_CONTRACT OFF\n", 'FP_CONTRACT OFF\n#pragma GCC optimize("fast-math")\n')
+    ),
+    "attribute_of_one_compiler": adamw(
+        (
+            "static void optgen_adamw_float32_update(",
+            '__attribute__((optimize("fast-math"))) static void optgen_adamw_float32_update(',
+        )
+    ),
     # what running shows too
     "swapped_difference": adamw(
         ("param - args.lr_weight_decay * param", "args.lr_weight_decay * param - param")

@@ -28,6 +28,11 @@ _OUT_OF_LINE = re.compile(
     r"((?:void|double) (?:optgen_\w+?_(?:update|stage\d+)(?:_part)?|ipow_\w+)\()",
     re.MULTILINE,
 )
+_ONE_MEANING = re.compile(
+    r"^\s*#\s*pragma (?!STDC FP_CONTRACT|omp parallel for num_threads\(parts\) schedule\(static\)$)"
+    r".*|\b(?:__GNUC__|__clang__|__attribute__|__asm__|asm|__builtin_ia32_\w+)\b.*",
+    re.MULTILINE,
+)
 _UNROLLED = ("-fno-unroll-loops",)
 
 
@@ -68,6 +73,9 @@ class LlvmReader:
         Raises:
             Unsupported: clang refuses it, or makes something of it that is not read.
         """
+        if not self.builds and (found := _ONE_MEANING.search(text)):
+            line = text.count("\n", 0, found.start()) + 1
+            raise Unsupported(f"line {line}: another compiler may read it otherwise: {found[0]}")
         text = _OUT_OF_LINE.sub(r"__attribute__((noinline)) \1", text)
         with tempfile.TemporaryDirectory(prefix="optgen-") as folder:
             Path(folder, "omp.h").write_text(OMP, encoding="utf-8")
