@@ -56,8 +56,8 @@ def compile_c(spec: OptimizerSpec, source: SourceFile) -> CompiledC:
         return CompiledC(compiler, None, f"compiled C cannot be loaded: {error}")
 
 
-def c_levels(compiled: CompiledC) -> tuple[str, ...]:
-    """Return what the summary says of compiled C."""
+def c_levels(compiled: CompiledC, proof: str) -> tuple[str, ...]:
+    """Return what the summary says of compiled C; `proof` says what was read of it."""
     if compiled.compiler is None or compiled.library is None:
         return (f"compile and run (C): off, {compiled.reason}",)
     flags = " ".join(compiled.compiler.flags())
@@ -66,7 +66,7 @@ def c_levels(compiled: CompiledC) -> tuple[str, ...]:
         "run (C): natively, host values and all, the bits of the NumPy kernel with "
         f"{_list(THREADS)} threads, one tensor a call and all in one; memory beside the arrays is "
         "left alone.",
-        "proof (C): not looked at; the lowered kernel that is printed is proved.",
+        proof,
     )
 
 

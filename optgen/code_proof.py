@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from optgen.crosscheck.ptx import Module
+from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
+from optgen.runtime.compiler import Compiler
+from optgen.translation.c.reading import Reading, find_reader
+from optgen.verify.verdicts import Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class CodeProof:
         failures: Where it computes something else.
         doubts: What could not be followed.
         off: Whether there was no code to look at.
-        unread: Whether there was code that this level does not read.
+        unread: Whether there was code that nothing here can read.
         seconds: Time spent.
     """
 
@@ -36,6 +40,74 @@ class CodeProof:
         if self.unread:
             return "not looked at"
         return "failed" if self.failures else "unknown" if self.doubts else "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadC:
+    """A C file as a reader has read it.
+
+    Attributes:
+        reading: What was read; None where nothing was.
+        missing: Why there is no reader; empty where there is one.
+        refused: What the reader does not follow; empty where it has read the file.
+    """
+
+    reading: Reading | None = None
+    missing: str = ""
+    refused: str = ""
+
+    @property
+    def level(self) -> str:
+        """What the summary of a build says of it."""
+        if self.missing:
+            return f"proof (C): off, {self.missing}; the lowered kernel that is printed is proved."
+        if self.reading is None:
+            return f"proof (C): {self.refused}"
+        by, trusted = self.reading.by, self.reading.trusted
+        return f"proof (C): {by}, compared with the lowered kernel: {_SCOPE} Trusted: {trusted}."
+
+
+_SCOPE = (
+    "functions over elements for every n, sums and the walk over tensors and threads at "
+    "named sizes."
+)
+
+
+def read_c(compiler: Compiler | None, text: str, name: str) -> ReadC:
+    """Read a C file with the best reader that is here.
+
+    Args:
+        compiler: The C compiler; None where there is none.
+        text: The file.
+        name: Its name, for messages.
+    """
+    if compiler is None:
+        return ReadC(missing="there is no C compiler")
+    try:
+        return ReadC(find_reader(compiler).read(text, name))
+    except BackendUnavailable as error:
+        return ReadC(missing=f"{error.what} ({error.fix})")
+    except Unsupported as error:
+        return ReadC(refused=str(error))
+
+
+def prove_c(kernel: Kernel, file: ReadC) -> CodeProof:
+    """Prove of a C file that it has the bits of one of its kernels."""
+    from optgen.translation.c.kernels import compare_c
+
+    started = time.perf_counter()
+    if file.reading is None:
+        doubts = (file.refused,) if file.refused else ()
+        return CodeProof(doubts=doubts, unread=bool(file.missing))
+    failures, doubts_ = [], []
+    for part in compare_c(kernel, file.reading):
+        said = f"{part.part}: {part.detail}"
+        if part.outcome == "different":
+            failures.append(said)
+        elif part.outcome == "unknown":
+            doubts_.append(said)
+    seconds = time.perf_counter() - started
+    return CodeProof(tuple(failures), tuple(doubts_), seconds=seconds)
 
 
 def prove_module(kernel: Kernel, text: str) -> CodeProof:

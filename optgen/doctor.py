@@ -89,7 +89,12 @@ LEVELS = (
         built=True,
     ),
     Level("proof", "code has its kernel's bits for all values, proved", (("sympy",),), built=True),
-    Level("host", "CUDA text run on the CPU at large sizes", (("C++ compiler",),), built=False),
+    Level(
+        "host",
+        "CUDA text run on the CPU at large sizes; C under sanitizers",
+        (("C++ compiler", "C compiler"),),
+        built=True,
+    ),
     Level("launch", "launchers pass the right arguments", (("C compiler",),), built=False),
     Level("gpu", "the same bits on hardware", (("NVIDIA GPU",),), built=False),
 )
@@ -112,6 +117,8 @@ def _tools() -> list[Tool]:
         _package("jinja2", "templates", "pip install jinja2"),
         _safely("NVRTC", _nvrtc, "compiling CUDA", 'pip install "optgen[cuda]" (not on macOS)'),
         _safely("C compiler", _c_compiler, "compiling C", compiler),
+        _safely("clang", _compiler("clang"), "proofs of C from LLVM IR", "apt install clang"),
+        _package("pycparser", "proofs of C from its source", 'pip install "optgen[proof]"'),
         _safely("C++ compiler", _compiler("c++", "g++", "clang++"), "CUDA text on the CPU", cpp),
         _safely("NVIDIA GPU", _gpu, "running CUDA", "a machine with an NVIDIA GPU and its driver"),
         _package("python-flint", "faster proofs", 'pip install "optgen[proof]"'),

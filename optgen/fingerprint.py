@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -38,15 +39,25 @@ def of_tools() -> str:
 
 
 def of_compiler() -> str:
-    """Return one hash of the C compiler and the CPU that C is compiled for."""
+    """Return one hash of the C compiler, the CPU it compiles for, and what reads C for proofs."""
     from optgen.runtime.compiler import cpu_features, find_compiler
 
     try:
         compiler = find_compiler()
     except BackendUnavailable as error:
         return of_bytes(error.what.encode())
-    text = "\n".join((*compiler.command, compiler.version, cpu_features()))
+    readers = (_file("clang"), f"pycparser {version('pycparser')}")
+    text = "\n".join((*compiler.command, compiler.version, cpu_features(), *readers))
     return of_bytes(text.encode())
+
+
+def _file(program: str) -> str:
+    """Return words that change with the file of a program on PATH."""
+    path = shutil.which(program)
+    if path is None:
+        return f"no {program}"
+    found = Path(path).stat()
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
 def version(distribution: str) -> str:

@@ -10,7 +10,7 @@ from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.c_rows import c_levels, c_row, compile_c
-from optgen.code_proof import CodeProof, prove_compiled, prove_module
+from optgen.code_proof import CodeProof, prove_c, prove_compiled, prove_module, read_c
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -92,9 +92,12 @@ def build_rule(
     if "c" in targets:
         native = compile_c(spec, files["c"][0])
         rows += [c_row(spec, kernel, module, native) for kernel in kernels]
-        unread = CodeProof(unread=native.library is not None, off=native.library is None)
-        proofs |= {("c", k.arithmetic.value): unread for k in kernels}
-        levels += c_levels(native)
+        read = read_c(native.compiler, files["c"][0].text, f"{spec.identifier}.c")
+        off = CodeProof(off=True)
+        proofs |= {
+            ("c", k.arithmetic.value): prove_c(k, read) if native.compiler else off for k in kernels
+        }
+        levels += c_levels(native, read.level)
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
         rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from optgen.cli.outcome import Check
+from optgen.cli.outcome import Check, Findings
 from optgen.doctor import LEVELS
 from optgen.errors import BackendUnavailable
 
@@ -36,11 +36,19 @@ class VerifyRequest:
 
 @dataclass(frozen=True, slots=True)
 class LevelReport:
-    """What one level found; `off` says why it did not run, and is empty if it did."""
+    """What one level found.
+
+    Attributes:
+        level: Its name.
+        checks: What was looked at.
+        off: Why it did not run; empty if it did.
+        notes: What ran with which tools, and what of the level did not and why.
+    """
 
     level: str
     checks: tuple[Check, ...] = ()
     off: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class VerifyReport:
         return {"levels": [asdict(report) for report in self.levels], "exit_code": self.exit_code}
 
 
-Runner = Callable[[VerifyRequest], tuple[Check, ...]]
+Runner = Callable[[VerifyRequest], tuple[Check, ...] | Findings]
 
 
 def run_levels(request: VerifyRequest) -> VerifyReport:
@@ -84,10 +92,13 @@ def _run(level: str, request: VerifyRequest) -> LevelReport:
         fix = f": leave --level {level} away; there are {', '.join(RUNNERS)}" if named else ""
         return LevelReport(level, off=f"not part of this version of optgen{fix}")
     try:
-        return LevelReport(level, runner(request))
+        found = runner(request)
     except BackendUnavailable as error:
         fix = f": {error.fix}" if error.fix else ""
         return LevelReport(level, off=f"{error.what}{fix}")
+    if isinstance(found, Findings):
+        return LevelReport(level, found.checks, notes=found.notes)
+    return LevelReport(level, found)
 
 
 def _algebra(request: VerifyRequest) -> tuple[Check, ...]:
@@ -114,9 +125,16 @@ def _proof(request: VerifyRequest) -> tuple[Check, ...]:
     return check_proof(request.names, request.claims, request.specs)
 
 
+def _host(request: VerifyRequest) -> Findings:
+    from optgen.cli.host import check_host
+
+    return check_host(request.names, request.claims, request.specs)
+
+
 RUNNERS: Mapping[str, Runner] = {
     "algebra": _algebra,
     "compile": _compile,
     "run": _run_kernels,
     "proof": _proof,
+    "host": _host,
 }

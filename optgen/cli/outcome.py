@@ -15,3 +15,16 @@ class Check:
     subject: str
     outcome: Outcome
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a level found, and what it says of its tools.
+
+    Attributes:
+        checks: What was looked at.
+        notes: What ran with which tools, and what did not and why.
+    """
+
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()

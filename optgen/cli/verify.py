@@ -78,3 +78,5 @@ def _print(report: VerifyReport) -> None:
         count = len(found.checks)
         passed = sum(check.outcome == "passed" for check in found.checks)
         output.text(f"{found.level}: {passed} of {count} passed")
+        for note in found.notes:
+            output.text(f"  {note}")

@@ -73,13 +73,19 @@ def kernel_terms(kernel: Kernel, store: Terms) -> dict[str, Term]:
     return stored | {s.name: host[s.name] for s in kernel.scalar_states}
 
 
-def stage_terms(kernel: Kernel, stage: Elementwise, store: Terms) -> dict[str, Term]:
+def stage_terms(
+    kernel: Kernel, stage: Elementwise, store: Terms, lane: int | None = None
+) -> dict[str, Term]:
     """Return what one pass over the elements leaves in each array it stores.
 
-    A name that the pass does not set is a value that all elements share.
+    A name that the pass does not set is a value that all elements share. With a lane,
+    elements are those at that place of a pass over several.
     """
     kind: TermType = kernel.arithmetic.value
-    values = {name: store.element(name, kind) for name in stage.loads}
+    values = {
+        name: store.make("element", kind, payload=name if lane is None else (name, lane))
+        for name in stage.loads
+    }
     run(store, stage.body, values, kind)
     return {name: values[name] for name in stage.stores}
 

@@ -25,7 +25,7 @@ def powers_differ(module: ModuleType) -> str:
         if not isinstance(found, Scalar | float):
             return f"the power {exponent} gives a {type(found).__name__}"
         term = found.term if isinstance(found, Scalar) else _number(store, float(found))
-        if term is not _power(store, base, exponent):
+        if term is not power_term(store, base, exponent):
             return f"the power {exponent} is multiplied in another order"
     return ""
 
@@ -38,11 +38,11 @@ def _number(store: Terms, value: float) -> Term:
     return store.constant(Fraction(value), "float64")
 
 
-def _power(store: Terms, base: Term, exponent: int) -> Term:
+def power_term(store: Terms, base: Term, exponent: int) -> Term:
     """Return binary exponentiation, low bit first; a negative exponent divides 1 by it."""
     if exponent < 0:
         one = _number(store, 1.0)
-        return expand.operation(store, "div", one, _power(store, base, -exponent))
+        return expand.operation(store, "div", one, power_term(store, base, -exponent))
     result = _number(store, 1.0)
     for bit in range(exponent.bit_length()):
         if exponent >> bit & 1:

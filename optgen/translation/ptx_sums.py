@@ -53,16 +53,18 @@ CHUNKS = (0, 1, 2, 3, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class _Values:
+class Values:
     """Values before a launch: each element of an array is a term of its own."""
 
     store: Terms
     type: TermType
 
     def array(self, name: str, count: int) -> list[Term | None]:
+        """Return the elements of an array."""
         return [self.at(name, index) for index in range(count)]
 
     def at(self, name: str, index: int) -> Term:
+        """Return one element."""
         return self.store.make("element", self.type, payload=(name, index))
 
 
@@ -104,7 +106,7 @@ def instances(kernel: Kernel, index: int, sizes: Sequence[Size]) -> str:
 
 
 def _parameters(
-    kernel: Kernel, launch: Launch, values: _Values, n: int
+    kernel: Kernel, launch: Launch, values: Values, n: int
 ) -> dict[int, str | int | Mapping[int, Term]]:
     found: dict[int, str | int | Mapping[int, Term]] = {}
     for place, name in enumerate(launch.parameters):
@@ -127,7 +129,7 @@ def _pass(
 ) -> str:
     n = size.n
     entry = find_entry(module, launch.entry)
-    values = _Values(Terms(), kernel.arithmetic.value)
+    values = Values(Terms(), kernel.arithmetic.value)
     called = abi(kernel)
     arrays = {name: values.array(name, n) for name in stage_buffers(kernel, stage)}
     scratch: dict[str, list[Term | None]] = {
@@ -137,12 +139,12 @@ def _pass(
     arrays |= {name: scratch[name] for name in scratch if name in launch.parameters}
     words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type)
     run_blocks(entry, words, values.store, grid=size.grid, threads=BLOCK, aligned=size.aligned)
-    wanted = _wanted_pass(kernel, stage, values, n)
+    wanted = wanted_pass(kernel, stage, values, n)
     return _compare(wanted, words)
 
 
-def _wanted_pass(
-    kernel: Kernel, stage: Elementwise, values: _Values, n: int
+def wanted_pass(
+    kernel: Kernel, stage: Elementwise, values: Values, n: int
 ) -> dict[tuple[str, int], Term]:
     """Return what the IR leaves behind one pass: elements stored, and a sum for each chunk."""
     wanted: dict[tuple[str, int], Term] = {}
@@ -160,21 +162,23 @@ def _wanted_pass(
         for chunk in range(chunks(n)):
             inside = found[chunk * CHUNK : (chunk + 1) * CHUNK]
             inside += [zero] * (CHUNK - len(inside))
-            wanted["partials", place * chunks(n) + chunk] = _chunk_sum(values.store, inside)
+            wanted["partials", place * chunks(n) + chunk] = chunk_sum(values.store, inside)
     return wanted
 
 
-def _chunk_sum(store: Terms, elements: Sequence[Term]) -> Term:
+def chunk_sum(store: Terms, elements: Sequence[Term]) -> Term:
+    """Return the sum of one chunk, in the tree of the IR."""
     lanes = list(elements[:LANES])
     for begin in range(LANES, len(elements), LANES):
         lanes = [
             expand.operation(store, "add", total, element)
             for total, element in zip(lanes, elements[begin : begin + LANES], strict=True)
         ]
-    return _halved(store, lanes)
+    return halved(store, lanes)
 
 
-def _halved(store: Terms, lanes: list[Term]) -> Term:
+def halved(store: Terms, lanes: list[Term]) -> Term:
+    """Return the sum of a power of two of values, the upper half added to the lower."""
     while len(lanes) > 1:
         half = len(lanes) // 2
         lanes = [
@@ -190,7 +194,7 @@ def _finish(kernel: Kernel, index: int, launch: Launch, module: Module | str, n:
     assert isinstance(stage, Scalars)
     assert isinstance(previous, Elementwise)
     entry = find_entry(module, launch.entry)
-    values = _Values(Terms(), kernel.arithmetic.value)
+    values = Values(Terms(), kernel.arithmetic.value)
     called = abi(kernel)
     count = chunks(n)
     earlier = {
@@ -210,7 +214,7 @@ def _finish(kernel: Kernel, index: int, launch: Launch, module: Module | str, n:
         while width < count:
             width *= 2
         sums = [values.at("partials", place * count + i) for i in range(count)]
-        local[reduction.target] = _halved(values.store, sums + [zero] * (width - count))
+        local[reduction.target] = halved(values.store, sums + [zero] * (width - count))
     run(values.store, stage.body, local, kernel.arithmetic.value)
     wanted = {("scalars", kernel.tensor_scalars.index(n)): local[n] for n in stage.exports}
     return _compare(wanted, words)

@@ -125,3 +125,98 @@ MUTANTS = {
     ),
     "trust_ratio_upside_down": lamb(("param_norm / update_norm", "update_norm / param_norm")),
 }
+
+
+UNSEEN = {
+    # what running cannot show, or shows only where another library meddles
+    "environment_not_set": adamw(("  fesetenv(FE_DFL_ENV);\n  for", "  for"), says="environment"),
+    "environment_not_given_back": adamw(
+        ("  }\n  fesetenv(&state);\n", "  }\n"), says="environment"
+    ),
+    "contraction_allowed": adamw(("FP_CONTRACT OFF", "FP_CONTRACT ON"), says="fused"),
+    "pragma_of_one_compiler": adamw(
+        ("FP_CONTRACT OFF\n", 'FP_CONTRACT OFF\n#pragma GCC optimize("fast-math")\n')
+    ),
+    "attribute_of_one_compiler": adamw(
+        (
+            "static void optgen_adamw_float32_update(",
+            '__attribute__((optimize("fast-math"))) static void optgen_adamw_float32_update(',
+        )
+    ),
+    # what running shows too
+    "swapped_difference": adamw(
+        ("param - args.lr_weight_decay * param", "args.lr_weight_decay * param - param")
+    ),
+    "sum_regrouped": Mutant(
+        "adam_l2",
+        "float32",
+        "instead of",
+        (
+            (
+                "exp_avg + args.one_minus_beta1 * grad_regularized",
+                "exp_avg + grad_regularized * args.one_minus_beta1 + 0.0f",
+            ),
+        ),
+    ),
+    "square_of_another": adamw(("(scaled_grad * scaled_grad)", "(scaled_grad * exp_avg)")),
+    "double_constant": Mutant(
+        "adagrad",
+        "float32",
+        "instead of",
+        (("+ args.eps", "+ 1e-10"),),
+    ),
+    "element_written_twice": adamw(
+        ("exp_avg_v[index] = exp_avg;", "exp_avg_v[index] = exp_avg; param_v[0] = param;")
+    ),
+    "read_from_the_next_element": adamw(("= grad_v[index]", "= grad_v[index + 1]")),
+    "begins_at_one": adamw(("uint64_t index = 0", "uint64_t index = 1")),
+    "carried_through_memory": adamw(
+        (
+            "  for (uint64_t index = 0; index < n; ++index) {\n",
+            "  float held[1];\n  held[0] = 1.0f;\n"
+            "  for (uint64_t index = 0; index < n; ++index) {\n",
+        ),
+        ("const float grad = grad_v[index];", "const float grad = grad_v[index] * held[0];"),
+        ("    param_v[index] = param;\n", "    param_v[index] = param;\n    held[0] = grad;\n"),
+    ),
+    "length_wraps_around": adamw(
+        ("index < n; ++index", "index < ((n << 62) >> 62); ++index"),
+    ),
+    "gradient_overwritten": Mutant(
+        "sgd",
+        "float32",
+        "",
+        (
+            (
+                "const float grad = grad_v[index];",
+                "const float grad = grad_v[index]; ((float *)grad_v)[index] = 0.0f;",
+            ),
+        ),
+    ),
+    "threads_share_by_hand": adamw(("part < parts; ++part", "part + 1 < parts; ++part")),
+    "one_part_too_many": adamw(("part + 1 < parts ?", "part + 1 <= parts ?")),
+}
+"""Further slips, judged by the level proof."""
+
+FULL_CHUNKS = ("rows_left_out",)
+"""Slips that show at whole chunks only."""
+
+SAME = {
+    "operands_of_a_sum": adamw(
+        (
+            "args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad",
+            "scaled_grad * args.one_minus_beta1 + exp_avg * args.beta1",
+        )
+    ),
+    "root_in_double": adamw(("sqrtf(exp_avg_sq_hat)", "(float)sqrt((double)exp_avg_sq_hat)")),
+    "sign_moved": adamw(
+        ("param - args.lr_weight_decay * param", "param + -args.lr_weight_decay * param")
+    ),
+    "loop_turned": adamw(
+        (
+            "for (uint64_t index = 0; index < n; ++index) {",
+            "for (uint64_t index = 0; index != n; index++) {",
+        )
+    ),
+}
+"""Changes of the text that change no bit."""
