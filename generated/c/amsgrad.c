@@ -68,7 +68,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 
 /* the larger; NaN if either is NaN; a zero result is +0 */
 static inline float max_float32(const float a, const float b) {
-  return ((a > b) | (a != a) ? a : b) + 0.0f;
+  return (((a > b) | (a != a)) ? a : b) + 0.0f;
 }
 
 struct optgen_amsgrad_float32_args {
@@ -181,7 +181,7 @@ void optgen_amsgrad_float32(
 
 /* the larger; NaN if either is NaN; a zero result is +0 */
 static inline double max_float64(const double a, const double b) {
-  return ((a > b) | (a != a) ? a : b) + 0.0;
+  return (((a > b) | (a != a)) ? a : b) + 0.0;
 }
 
 struct optgen_amsgrad_float64_args {
