@@ -65,7 +65,7 @@ SLIPS = {
     "no last block": (
         BLOCKS,
         "range(0, size, width)",
-        "range(0, size - 1, width)",
+        "range(0, size - width, width)",
         "adam",
     ),
     "a scalar that is not kept": (UPDATE, '"][...] = {{ name }}', '"]', "nadam"),

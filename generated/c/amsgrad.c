@@ -78,12 +78,12 @@ static inline double ipow_float64(double base, const double exponent) {
 
 /* the larger; NaN if either is NaN; a zero result is +0 */
 static inline float max_float32(const float a, const float b) {
-  return ((a > b) | (a != a) ? a : b) + 0.0f;
+  return (((a > b) | (a != a)) ? a : b) + 0.0f;
 }
 
 /* the larger; NaN if either is NaN; a zero result is +0 */
 static inline double max_float64(const double a, const double b) {
-  return ((a > b) | (a != a) ? a : b) + 0.0;
+  return (((a > b) | (a != a)) ? a : b) + 0.0;
 }
 
 struct optgen_amsgrad_float32_args {

@@ -262,7 +262,7 @@ static void optgen_lamb_float32_stage2(
   // update_norm = norm(update)
   const float update_norm = sqrtf(update_norm_sum);
   // trust_ratio = param_norm/update_norm if param_norm > 0 and update_norm > 0 else 1
-  const float trust_ratio = (param_norm > 0.0f) & (update_norm > 0.0f) ? param_norm / update_norm : 1.0f;
+  const float trust_ratio = ((param_norm > 0.0f) & (update_norm > 0.0f)) ? param_norm / update_norm : 1.0f;
   const float lr_trust_ratio = args.lr * trust_ratio;
   scalars[0] = lr_trust_ratio;
 }
@@ -557,7 +557,7 @@ static void optgen_lamb_float64_stage2(
   // update_norm = norm(update)
   const double update_norm = sqrt(update_norm_sum);
   // trust_ratio = param_norm/update_norm if param_norm > 0 and update_norm > 0 else 1
-  const double trust_ratio = (param_norm > 0.0) & (update_norm > 0.0) ? param_norm / update_norm : 1.0;
+  const double trust_ratio = ((param_norm > 0.0) & (update_norm > 0.0)) ? param_norm / update_norm : 1.0;
   const double lr_trust_ratio = args.lr * trust_ratio;
   scalars[0] = lr_trust_ratio;
 }

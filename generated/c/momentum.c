@@ -99,7 +99,7 @@ int optgen_momentum_float32_host(
   const double clip_coef = hyperparameters[4];
   const double maximize = hyperparameters[5];
   // grad_weight = 1 if step == 1 else 1 - dampening
-  const double grad_weight = step == 1.0 ? 1.0 : 1.0 - dampening;
+  const double grad_weight = (step == 1.0) ? 1.0 : 1.0 - dampening;
   // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
   const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
   args->grad_factor = (float)grad_factor;
@@ -224,7 +224,7 @@ int optgen_momentum_float64_host(
   const double clip_coef = hyperparameters[4];
   const double maximize = hyperparameters[5];
   // grad_weight = 1 if step == 1 else 1 - dampening
-  const double grad_weight = step == 1.0 ? 1.0 : 1.0 - dampening;
+  const double grad_weight = (step == 1.0) ? 1.0 : 1.0 - dampening;
   // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
   const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
   args->grad_factor = grad_factor;

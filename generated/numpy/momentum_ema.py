@@ -168,6 +168,11 @@ def _each(stage, size, kind):
 
     A block is whole chunks, but for the last. No bit depends on where blocks end, or on threads.
     """
+    if 0 < size <= _BLOCK:
+        work = _workspace(kind, size)
+        results = [stage(slice(0, size), work)]
+        _FREE.append(work)
+        return results
     threads = min(_threads(), size // _SHARE) if size >= 2 * _SHARE else 1
     most = _BLOCK if threads == 1 else _WIDE
     rounds = -(-size // (threads * most)) or 1

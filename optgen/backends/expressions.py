@@ -30,12 +30,12 @@ static inline {t} sign_{s}(const {t} x) {{
 """,
     "max": """/* the larger; NaN if either is NaN; a zero result is +0 */
 static inline {t} max_{s}(const {t} a, const {t} b) {{
-  return ((a > b) | (a != a) ? a : b) + {zero};
+  return (((a > b) | (a != a)) ? a : b) + {zero};
 }}
 """,
     "min": """/* the smaller; NaN if either is NaN; a zero result is +0 */
 static inline {t} min_{s}(const {t} a, const {t} b) {{
-  return ((a < b) | (a != a) ? a : b) + {zero};
+  return (((a < b) | (a != a)) ? a : b) + {zero};
 }}
 """,
     "ipow": """/* an integer power by binary exponentiation: the same bits on every machine */
@@ -99,7 +99,8 @@ class CPrinter:
             case Operation("pow", (base, exponent)):
                 return f"pow({self.expression(base)}, {self.expression(exponent)})", _ATOM
             case Operation("select", (mask, yes, no)):
-                mask_, yes_, no_ = (self._inside(o, _SELECT + 1) for o in (mask, yes, no))
+                mask_ = self._inside(mask, 4)  # clang warns of `&` before `?`
+                yes_, no_ = (self._inside(o, _SELECT + 1) for o in (yes, no))
                 return f"{mask_} ? {yes_} : {no_}", _SELECT
             case Operation(name, (left, right)) if name in _BINARY:
                 operator, level = _BINARY[name]

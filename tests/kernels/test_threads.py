@@ -72,7 +72,7 @@ def test_several_threads_take_part(module_of):
     kept = module._threads, module._SHARE
     module._threads, module._SHARE = (lambda: 2), CHUNK
     try:
-        assert module._each(stage, 2 * CHUNK, np.float32) == [0, CHUNK]
+        assert module._each(stage, 2 * module._BLOCK, np.float32) == [0, module._BLOCK]
     finally:
         module._threads, module._SHARE = kept
     assert len({thread for thread, _ in seen}) == 2

@@ -44,13 +44,13 @@ MUTANTS = {
     "betas_swapped": adamw(("args.beta1 * exp_avg", "args.beta2 * exp_avg")),
     "struct_reordered": adamw(("  float eps;\n  float lr;", "  float lr;\n  float eps;")),
     "max_drops_nan": Mutant(
-        "amsgrad", "float32", "instead of", (("(a > b) | (a != a) ? a : b", "a > b ? a : b"),)
+        "amsgrad", "float32", "instead of", (("((a > b) | (a != a)) ? a : b", "a > b ? a : b"),)
     ),
     "max_is_fmax": Mutant(
         "amsgrad",
         "float32",
         "instead of",
-        (("((a > b) | (a != a) ? a : b)", "fmaxf(a, b)"),),
+        (("(((a > b) | (a != a)) ? a : b)", "fmaxf(a, b)"),),
     ),
     "max_keeps_minus_zero": Mutant(
         "amsgrad", "float64", "instead of", (("a : b) + 0.0;", "a : b);"),)
