@@ -17,6 +17,14 @@ A reduction adds in one fixed tree: chunks of CHUNK elements, the tail padded
 with +0; lane j of LANES adds elements j, j + LANES, ... in order; lanes are
 halved (lane j += lane j + h for h = LANES/2 .. 1); chunk sums are halved the
 same way over the chunk index, padded with +0 to a power of two.
+
+A buffer may be kept in a narrower type than the arithmetic one. A load converts
+exactly. A value is rounded by an operation (`to_bfloat16`, ...) whose result is of
+the arithmetic type; a store finds a value that its type holds, and is exact.
+`to_bfloat16_random` takes 16 random bits. Those of an element are the eight half
+words random0 .. random7, low half first, of Philox4x32-10 (Salmon et al. 2011) with
+the counter (index of the element in its tensor, step), two words each, low first,
+and the key (seed, number of the tensor in the call).
 """
 
 from __future__ import annotations
@@ -49,6 +57,28 @@ class DType(Enum):
         """Largest relative error of one rounding to nearest."""
         return Fraction(1, 2**24 if self is DType.FLOAT32 else 2**53)
 
+
+class Half(Enum):
+    """Types of two bytes, for storage only; the value is the name of NumPy and ml_dtypes."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return 2
+
+    @property
+    def unit_roundoff(self) -> Fraction:
+        """Largest relative error of one rounding to nearest."""
+        return Fraction(1, 2**8 if self is Half.BFLOAT16 else 2**11)
+
+
+StorageType = DType | Half
+
+RANDOM = tuple(f"random{number}" for number in range(8))
+"""Names of an element's random numbers, 16 bits each."""
 
 Kind = OneOf["float", "mask"]
 _FLOAT: Kind = "float"
@@ -121,7 +151,16 @@ OPERATIONS: dict[str, Meaning] = {
     # Squaring doubles a relative error: the result is off by at most `exponent` half ulps.
     "ipow": _float(2, "integer power by binary exponentiation, low bit first", host_only=True),
     "pow": _float(2, "the C library's pow", host_only=True, ulps=2),
+    "to_float32": _float(1, "rounded to float32, to nearest, ties to even"),
+    "to_bfloat16": _float(1, "rounded to bfloat16, to nearest, ties to even"),
+    "to_float16": _float(1, "rounded to float16, to nearest, ties to even"),
+    "to_bfloat16_random": _float(
+        2, "up or down to bfloat16: 16 random bits added below it, cut off; NaN and infinity stay"
+    ),
 }
+
+ROUNDINGS = ("to_float32", "to_bfloat16", "to_float16", "to_bfloat16_random")
+"""Operations that round to the type of a buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +240,21 @@ Stage = Elementwise | Scalars
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """An array with one value per element of the parameter."""
+    """An array with one value per element of the parameter.
+
+    Attributes:
+        name: Its name.
+        role: What it is to a step.
+        dtype: The type that it is kept in.
+        initial: Where a state starts.
+        copies: The buffer whose values a state starts from, instead; or an empty string.
+    """
 
     name: str
     role: OneOf["param", "grad", "input", "state"]
-    dtype: DType
+    dtype: StorageType
     initial: Fraction = Fraction(0)
+    copies: str = ""
 
     @property
     def writable(self) -> bool:
@@ -258,6 +306,7 @@ class Kernel:
         scalar_states: States with one value per tensor.
         host: The host program, in float64; reads `step` and the arguments.
         stages: What runs per tensor, in order.
+        mixed: Whether the buffers have types of their own.
     """
 
     name: str
@@ -267,12 +316,13 @@ class Kernel:
     scalar_states: tuple[ScalarState, ...]
     host: tuple[Assign, ...]
     stages: tuple[Stage, ...]
+    mixed: bool = False
 
     @property
     def scalars(self) -> tuple[str, ...]:
         """Host values that stages read, in order of first use."""
         per_tensor = set(self.tensor_scalars) | {r.target for r in self.reductions}
-        per_element = {buffer.name for buffer in self.buffers}
+        per_element = {buffer.name for buffer in self.buffers} | set(RANDOM)
         seen: dict[str, None] = {}
         for stage in self.stages:
             local = {a.target for a in stage.body}
@@ -291,6 +341,13 @@ class Kernel:
     def reductions(self) -> tuple[Reduction, ...]:
         """All reductions, in order."""
         return tuple(r for s in self.stages if isinstance(s, Elementwise) for r in s.reductions)
+
+    @property
+    def random(self) -> bool:
+        """Whether stages read random numbers."""
+        return any(
+            name in RANDOM for s in self.stages for e in stage_expressions(s) for name in reads(e)
+        )
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of this name."""

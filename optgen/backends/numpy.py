@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.layout import WIDTH, call, comment
 from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.storing import is_converted, storing
 from optgen.backends.ufuncs import Printed, StagePrinter
-from optgen.ir import CHUNK, Argument, DType, Elementwise, Kernel, Scalars, reads
+from optgen.ir import (
+    CHUNK,
+    RANDOM,
+    Argument,
+    DType,
+    Elementwise,
+    Half,
+    Kernel,
+    Scalars,
+    reads,
+)
 from optgen.render import render
 
 
@@ -40,6 +52,10 @@ class _Update:
     rows: int
     masks: int
     chunk_rows: str
+    kind: str
+    dtype: str
+    computes: str
+    numbered: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +68,20 @@ class _Module:
     scalar_states_literal: str
     hyperparameters_literal: str
     chunk: int
+    new_state: str
+    arrays: tuple[str, ...]
     signature: tuple[str, ...]
     arguments: tuple[Argument, ...]
     numbers: tuple[str, ...]
     hyperparameters_tuple: str
     parts: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """What templates/numpy/mixed.py.jinja reads."""
+
+    types: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +105,24 @@ class NumpyBackend:
 
 def _module(heading: Heading, kernel: Kernel) -> _Module:
     update = _update(kernel)
-    parts = [render("numpy/run.py.jinja", _Nothing())]
+    parts = [render(f"numpy/{'run_random' if kernel.random else 'run'}.py.jinja", _Nothing())]
     parts += [render(f"numpy/{part}.py.jinja", update) for part in ("update", "workspace")]
-    helpers = ["numpy/checks.py.jinja", "numpy/arrays.py.jinja"]
+    helpers = ["numpy/checks.py.jinja", "numpy/keywords.py.jinja"]
+    helpers.insert(1, "numpy/mixed.py.jinja" if kernel.mixed else "numpy/arrays.py.jinja")
+    if kernel.random:
+        helpers.insert(0, "numpy/random.py.jinja")
+    if "_bfloat16(" in "\n".join(line for block in update.blocks for line in block.lines):
+        helpers.insert(0, "numpy/bfloat16.py.jinja")
     if kernel.reductions:
         helpers.insert(0, "numpy/sums.py.jinja")
     if any("_ipow(" in line for line in update.host):
         helpers.insert(0, "numpy/powers.py.jinja")
-    parts += [render(template, _Nothing()) for template in helpers]
-    defaults = tuple(f"{a.name}={float(a.default)!r}" for a in kernel.arguments)
+    parts += [render(template, _types(kernel)) for template in helpers]
+    defaults = tuple(f"{a.name}={_default(a)}" for a in kernel.arguments)
     names = [a.name for a in kernel.arguments]
-    states = [(b.name, b.initial) for b in kernel.buffers if b.role == "state"]
+    states = [
+        (b.name, b.copies or float(b.initial)) for b in kernel.buffers if b.role == "state"
+    ]
     scalar_states = [(s.name, s.initial) for s in kernel.scalar_states]
     docs = [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
     docs.append("")
@@ -98,10 +130,14 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     return _Module(
         heading=heading,
         docs=tuple(docs),
-        states_literal=repr({name: float(value) for name, value in states}).replace("'", '"'),
+        states_literal=repr(dict(states)).replace("'", '"'),
         scalar_states_literal=repr({n: float(v) for n, v in scalar_states}).replace("'", '"'),
         hyperparameters_literal=repr(tuple(names)).replace("'", '"'),
         chunk=CHUNK,
+        new_state="_new(name, param, start)"
+        if kernel.mixed
+        else "np.full(param.shape, start, param.dtype)",
+        arrays=_arrays_in_words(kernel),
         signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
         arguments=kernel.arguments,
         numbers=call("_check_numbers(", tuple(f"{n}={n}" for n in names), indent=4),
@@ -113,7 +149,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
 def _update(kernel: Kernel) -> _Update:
     arrays = frozenset(b.name for b in kernel.buffers)
     printed = {
-        index: StagePrinter(stage, arrays).print()
+        index: StagePrinter(stored_apart(kernel, stage), arrays).print()
         for index, stage in enumerate(kernel.stages)
         if isinstance(stage, Elementwise)
     }
@@ -131,9 +167,13 @@ def _update(kernel: Kernel) -> _Update:
         scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
         run=tuple(_run(kernel)),
         blocks=tuple(_block(kernel, index, printed[index]) for index in sorted(printed)),
-        rows=max(p.rows for p in printed.values()),
+        rows=max(p.rows + len(_converted(kernel, i)) for i, p in printed.items()),
         masks=max(p.masks for p in printed.values()),
         chunk_rows="_CHUNK" if kernel.reductions else "0",
+        kind=f"np.{kernel.arithmetic.value}" if kernel.mixed else "param.dtype.type",
+        dtype=f"np.{kernel.arithmetic.value}" if kernel.mixed else "param.dtype",
+        computes=kernel.arithmetic.value if kernel.mixed else "the type of `param`",
+        numbered=", number" if kernel.random else "",
     )
 
 
@@ -176,17 +216,22 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     stage = kernel.stages[index]
     assert isinstance(stage, Elementwise)
     text = "\n".join(printed.lines)
-    arrays = _arrays(kernel, stage)
+    converted = _converted(kernel, index)
+    arrays = tuple(
+        f"{n}_stored" if n in converted else n for n in _arrays(kernel, stage)
+    )
     rows = [f"row{i}" for i in range(printed.rows) if f"row{i}" in text]
     masks = [f"mask{i}" for i in range(printed.masks) if f"mask{i}" in text]
-    lines = [f"count = {arrays[0]}.size"] if rows or masks else []
+    lines = [f"count = {arrays[0]}.size"] if rows or masks or converted else []
     lines += [f"{name} = work.rows[{name[3:]}, :count]" for name in rows]
     lines += [f"{name} = work.masks[{name[4:]}, :count]" for name in masks]
+    lines += _loads(kernel, stage, converted, printed.rows)
     lines += printed.lines
+    lines += _stores(kernel, stage)
     sums = [r.target for r in stage.reductions]
     if sums:
         lines.append(f"return {', '.join(sums)}")
-    parameters = (*arrays, *_scalars(kernel, stage), "work")
+    parameters = (*arrays, *_scalars(kernel, stage), *_random(kernel, stage), "work")
     return _Block(
         signature=call(f"def _stage{index + 1}(", parameters, "):"),
         doc="Update one block of elements" + (" and return its part of the sums" if sums else ""),
@@ -194,9 +239,80 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     )
 
 
+def stored_apart(kernel: Kernel, stage: Elementwise) -> Elementwise:
+    """Return a stage without the roundings that its stores do."""
+    return replace(stage, body=storing(kernel, stage).body)
+
+
+def _converted(kernel: Kernel, index: int) -> tuple[str, ...]:
+    """Return the arrays of a stage that are kept in another type than the arithmetic one."""
+    stage = kernel.stages[index]
+    assert isinstance(stage, Elementwise)
+    return tuple(n for n in _arrays(kernel, stage) if is_converted(kernel, n))
+
+
+def _loads(
+    kernel: Kernel, stage: Elementwise, converted: tuple[str, ...], first: int
+) -> Iterator[str]:
+    """Yield what converts arrays into rows of the workspace, from row `first` on."""
+    for row, name in enumerate(converted, first):
+        yield f"{name} = work.rows[{row}, :count]"
+        if name not in stage.loads:
+            continue
+        if kernel.buffer(name).dtype is Half.BFLOAT16:
+            yield f"_load_bfloat16({name}_stored, {name})"
+        else:
+            yield f"np.copyto({name}, {name}_stored)"
+    for name in storing(kernel, stage).random:
+        yield f"{name} = random[{RANDOM.index(name)}]"
+
+
+def _stores(kernel: Kernel, stage: Elementwise) -> Iterator[str]:
+    """Yield what rounds results into the arrays that keep them."""
+    for store in storing(kernel, stage).stores:
+        if store.dtype is kernel.arithmetic:
+            continue
+        if store.random:
+            yield f"_store_bfloat16_random({store.name}, {store.random}, {store.name}_stored)"
+        elif store.dtype is Half.BFLOAT16:
+            yield f"_store_bfloat16({store.name}, {store.name}_stored)"
+        else:
+            yield f'np.copyto({store.name}_stored, {store.name}, casting="unsafe")'
+
+
+def _random(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
+    """Return `random` if a stage reads random numbers."""
+    return ("random",) if storing(kernel, stage).random else ()
+
+
+def _types(kernel: Kernel) -> _Types:
+    kept = {b.name: b.dtype.value for b in kernel.buffers}
+    return _Types(repr(kept).replace("'", '"'))
+
+
+def _default(argument: Argument) -> str:
+    whole = argument.name == "seed"
+    return repr(int(argument.default) if whole else float(argument.default))
+
+
+def _arrays_in_words(kernel: Kernel) -> tuple[str, ...]:
+    """Return what the docstring of `step` says of its arrays."""
+    if not kernel.mixed:
+        return (
+            "param, grad: arrays of one shape, float32 or float64, contiguous; or lists of",
+            "such arrays, `state` then a list too. All hyperparameters may change per call.",
+        )
+    kept = [f"{b.name} {b.dtype.value}" for b in kernel.buffers]
+    text = (
+        f"Arrays of one shape, contiguous, in their types: {', '.join(kept)}; or lists of such "
+        "arrays, `state` then a list too. All hyperparameters may change per call."
+    )
+    return tuple(textwrap.wrap(text, 84))
+
+
 def _run(kernel: Kernel) -> list[str]:
     """Return the statements that run the stages of one tensor, block by block."""
-    lines: list[str] = []
+    lines: list[str] = ['steps = int(state["step"])'] if kernel.random else []
     tensor = ScalarPrinter(lambda value: f"kind({value!r})")
     for index, stage in enumerate(kernel.stages):
         if isinstance(stage, Scalars):
@@ -205,10 +321,13 @@ def _run(kernel: Kernel) -> list[str]:
                 lines += tensor.assign(assign)
             continue
         blocks = tuple(f"{name}[block]" for name in _arrays(kernel, stage))
-        arguments = (*blocks, *_scalars(kernel, stage), "work")
+        arguments = (*blocks, *_scalars(kernel, stage), *_random(kernel, stage), "work")
         sums = [r.target for r in stage.reductions]
         lines += [f"{name} = []" for name in sums]
         lines.append("for block in blocks:")
+        if _random(kernel, stage):
+            lines.append("    count = param[block].size")
+            lines.append("    random = _random(block.start, count, steps, int(seed), number)")
         result = "".join(f"{name}_chunk, " for name in sums).removesuffix(", ")
         head = f"{result} = _stage{index + 1}(" if sums else f"_stage{index + 1}("
         lines += [f"    {line}" for line in call(head, arguments, indent=8)]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optgen.ir import DType, Kernel
+from optgen.crosscheck.types import array_type, limits
+from optgen.ir import Kernel, StorageType
 from optgen.spec import OptimizerSpec
 
 SIZES = (0, 1, 3, 31, 1000, 1003, 65537)
@@ -101,7 +102,7 @@ def arrays(
     states = {b.name: b.domain for b in spec.state}
     result: dict[str, NDArray[Any]] = {}
     for buffer in kernel.buffers:
-        dtype = np.dtype(buffer.dtype.value)
+        dtype = array_type(buffer.dtype)
         scale = 10.0 ** rng.integers(-4, 3, case.n)
         values = (rng.standard_normal(case.n) * scale).astype(dtype)
         values[rng.random(case.n) < 0.1] = 0
@@ -114,15 +115,16 @@ def arrays(
     return result
 
 
-def _mix_in_specials(values: NDArray[Any], dtype: DType, rng: np.random.Generator) -> None:
-    info = np.finfo(dtype.value)
+def _mix_in_specials(
+    values: NDArray[Any], dtype: StorageType, rng: np.random.Generator
+) -> None:
+    tiny, subnormal, largest = limits(dtype)
     specials = np.array(
         [
-            np.inf, -np.inf, np.nan, 0.0, -0.0, info.tiny, -info.tiny,
-            info.smallest_subnormal, -info.smallest_subnormal, info.tiny / 3, info.max, -info.max,
+            np.inf, -np.inf, np.nan, 0.0, -0.0, tiny, -tiny,
+            subnormal, -subnormal, tiny / 3, largest, -largest,
         ],
-        dtype.value,
-    )  # fmt: skip
+    ).astype(array_type(dtype))  # fmt: skip
     places = rng.random(values.size) < 0.5
     values[places] = rng.choice(specials, int(places.sum()))
 
