@@ -2,10 +2,11 @@
 
     python benchmarks/mutation_code.py [--kind KIND ...] [--limit N] [--minutes M] [--write]
 
-Four kinds of single-site mutants: of lowering and its passes (`optgen/lower.py`,
-`stages.py`, `passes/`), of the backends that print code, of the templates, and of the
-generated kernels themselves. Each mutant builds some rules, NumPy and CUDA, with the
-checks that every build makes. What becomes of it:
+Five kinds of single-site mutants: of lowering and its passes (`optgen/lower.py`,
+`stages.py`, `passes/`), of the backends that print NumPy and CUDA, of their templates, and of
+the generated kernels themselves; the fifth is all of that for C: what prints it, its
+templates, its kernels. Each mutant builds some rules, NumPy and CUDA, or NumPy and C, with
+the checks that every build makes. What becomes of it:
 
 * refused: an error, an invalid kernel, or no end within the limit;
 * caught: a check of the build fails (algebra, run, compile, proof);
@@ -53,7 +54,12 @@ BACKENDS = tuple(
     f"backends/{n}.py"
     for n in ("numpy", "ufuncs", "scalars", "layout", "cuda", "abi", "intrinsics")
 )
-KINDS = ("passes", "backends", "templates", "kernels")
+SOURCES = {
+    "passes": PASSES,
+    "backends": BACKENDS,
+    "c": tuple(f"backends/{n}.py" for n in ("c", "c_host", "expressions")),
+}
+KINDS = ("passes", "backends", "templates", "kernels", "c")
 RULES = ("adamw", "amsgrad", "lion", "nadam", "rmsprop:centered", "lamb")
 """Rules whose kernels are mutated; other mutants build those whose kernels they change."""
 
@@ -64,6 +70,7 @@ TESTS = (
     *("tests/kernels", "tests/passes", "tests/test_lower.py", "tests/test_validate.py"),
     *("tests/crosscheck/test_conformance.py", "tests/crosscheck/test_many_chunks.py"),
 )
+C_TESTS = ("tests/runtime", "tests/test_c_rows.py")
 """What a developer runs on a change of the compiler, and no golden text among it."""
 
 SHARED = ("checks.py.jinja", "arrays.py.jinja", "module.py.jinja")
@@ -82,6 +89,16 @@ EXPLAINED = {
     "check again",
     "templates/numpy/module.py.jinja: twice _HYPERPARAMETERS = {{ hyperparameters_literal }}": (
         "the same value again"
+    ),
+    "generated/c/lamb.c: < becomes <= in for (uint64_t row = 0; row < 16384 && row < n + 1024; "
+    "row += 1024) {": "one more row of +0, and no sum of squares is -0",
+    "generated/c/lion.c: twice if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) "
+    "return 1;": "the same check again",
+    "generated/c/amsgrad.c: 16383 becomes 16384 in chunks += (n[tensor] + 16383) / 16384;": (
+        "more scratch space than needed"
+    ),
+    "templates/c/sums.c.jinja: twice for (int slot = 0; slot < {{ slots }}; ++slot)": (
+        "+0 is added twice"
     ),
 }
 """Mutants that nothing notices and that change nothing a user could see, with the reason."""
@@ -104,6 +121,16 @@ class Mutant:
     line: int
     change: str
     text: str
+
+    @property
+    def folder(self) -> str:
+        """`optgen`, `templates` or `generated`: what has to be exchanged."""
+        return self.file.partition("/")[0]
+
+    @property
+    def targets(self) -> tuple[str, str]:
+        """What is built."""
+        return ("numpy", "c") if self.kind == "c" else ("numpy", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,19 +292,19 @@ def all_mutants(kinds: tuple[str, ...], limit: int, seed: int) -> list[Mutant]:
 
 
 def _mutants(kind: str) -> Iterator[Mutant]:
-    if kind in ("passes", "backends"):
-        for name in PASSES if kind == "passes" else BACKENDS:
+    if kind in SOURCES:
+        for name in SOURCES[kind]:
             yield from python_mutants(ROOT / "optgen" / name, kind)
-    elif kind == "templates":
+    if kind in ("templates", "c"):
         for file in sorted((ROOT / "templates").rglob("*.jinja")):
-            if file.parent.name == "c":  # broken C has tests of its own, `test_mutants_of_c.py`
-                continue
-            name = file.relative_to(ROOT).as_posix()
-            yield from text_mutants(name, file.read_text(encoding="utf-8"), kind)
-    else:
+            if (file.parent.name == "c") == (kind == "c"):
+                name = file.relative_to(ROOT).as_posix()
+                yield from text_mutants(name, file.read_text(encoding="utf-8"), kind)
+    if kind in ("kernels", "c"):
+        places = ("c/{}.c",) if kind == "c" else ("numpy/{}.py", "cuda/{}.cu")
         for rule in RULES:
-            stem = rule.replace(":", "_")
-            for path in (f"generated/numpy/{stem}.py", f"generated/cuda/{stem}.cu"):
+            for place in places:
+                path = "generated/" + place.format(rule.replace(":", "_"))
                 yield from text_mutants(path, (ROOT / path).read_text(encoding="utf-8"), kind)
 
 
@@ -293,13 +320,14 @@ def build(mutant: Mutant | None) -> dict[str, Any]:
         from optgen.rule_build import build_rule
 
         catalogue = load_catalogue()
-        if mutant is not None and mutant.kind == "kernels":
+        targets = mutant.targets if mutant else ("numpy", "c", "cuda")
+        if mutant is not None and mutant.folder == "generated":
             _print_instead(mutant)
             stem = Path(mutant.file).stem
             changed = [rule for rule in RULES if rule.replace(":", "_") == stem]
             texts = {}
         else:
-            found = {name: _files(catalogue[name]) for name in catalogue}
+            found = {name: _files(catalogue[name], targets) for name in catalogue}
             texts = {path: text for files in found.values() for path, text in files.items()}
             changed = [
                 name
@@ -308,17 +336,19 @@ def build(mutant: Mutant | None) -> dict[str, Any]:
             ]
         failures: list[str] = []
         for rule in changed[:MOST_BUILT] if CLEAN else RULES:
-            built = build_rule(catalogue[rule], ("numpy", "cuda"), DTYPES, ("sm_90",))
+            built = build_rule(catalogue[rule], targets, DTYPES, ("sm_90",))
             failures += [f"{r.target}: {f}" for r in built.rows for f in r.failures]
             failures += [
-                f"{r.target}: proved: {r.proved}" for r in built.rows if r.proved != "equal"
+                f"{r.target}: proved: {r.proved}"
+                for r in built.rows
+                if r.proved not in ("equal", "not looked at")
             ]
             if failures:
                 break
         return {"texts": texts, "failures": failures}
 
 
-def _files(spec: Any) -> dict[str, str]:
+def _files(spec: Any, targets: tuple[str, ...]) -> dict[str, str]:
     from optgen.backends import BACKENDS as PRINTERS
     from optgen.backends.base import Heading
     from optgen.ir import DType
@@ -327,15 +357,15 @@ def _files(spec: Any) -> dict[str, str]:
 
     kernels = tuple(run_passes(lower(spec, DType(dtype))) for dtype in DTYPES)
     heading = Heading.of(spec)
-    return {f.path: f.text for t in ("numpy", "cuda") for f in PRINTERS[t].render(heading, kernels)}
+    return {f.path: f.text for t in targets for f in PRINTERS[t].render(heading, kernels)}
 
 
 def _put_in_place(mutant: Mutant, folder: Path) -> None:
     """Make this process import, or render, the changed file."""
-    if mutant.kind in ("passes", "backends"):
+    if mutant.folder == "optgen":
         module = mutant.file.removesuffix(".py").replace("/", ".")
         sys.meta_path.insert(0, _Importer(module, mutant.text, str(ROOT / mutant.file)))
-    elif mutant.kind == "templates":
+    elif mutant.folder == "templates":
         from optgen import paths
 
         changed = folder / "templates"
@@ -429,16 +459,19 @@ def judge(mutant: Mutant, deadline: float) -> Outcome:
     if result["failures"]:
         return outcome("caught", result["failures"][0])
     texts = result["texts"]
-    if mutant.kind == "kernels":
+    clean = {p: t for p, t in CLEAN.items() if p.partition("/")[0] in mutant.targets}
+    if mutant.folder == "generated":
         path = mutant.file.removeprefix("generated/")
         if _code(path, mutant.text) == _code(path, (ROOT / mutant.file).read_text("utf-8")):
             return outcome("comments")
-    elif texts == CLEAN:
+    elif texts == clean:
         return outcome("no effect")
-    elif all(_code(p, texts.get(p, "")) == _code(p, t) for p, t in CLEAN.items()):
+    elif all(_code(p, texts.get(p, "")) == _code(p, t) for p, t in clean.items()):
         return outcome("comments")
     if mutant.kind == "kernels":
         return outcome("proved right")
+    if mutant.folder == "generated":  # of C, tests look at what backend and templates print
+        return outcome("not noticed")
     try:
         said = tested(mutant, deadline)
     except subprocess.TimeoutExpired:
@@ -486,12 +519,23 @@ def tested(mutant: Mutant, deadline: float) -> str:
             cwd=folder, env=environment, capture_output=True, text=True,
             timeout=max(1.0, deadline - time.monotonic()),
         )  # fmt: skip
-        if mutant.kind != "kernels":
+        if mutant.folder != "generated":
             code = "from optgen.cli import main; main()"
             built = run("-c", code, "build", "--jobs", "1", "--arch", "sm_90")
             if built.returncode:
                 return f"build: {(built.stderr or built.stdout).strip()[-200:]}"
-        found = run("-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS)
+        found = run(
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            *TESTS,
+            *(C_TESTS if mutant.kind == "c" else ()),
+        )
         if found.returncode == 0:
             return ""
         lines = [x for x in found.stdout.splitlines() if x.startswith(("FAILED", "ERROR", "E  "))]
@@ -555,6 +599,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the results")
     asked = parser.parse_args()
     started = time.perf_counter()
+    os.environ["OPTGEN_CACHE"] = tempfile.mkdtemp(prefix="optgen-")  # broken C is of no use later
     ended, result = in_a_child(lambda: build(None))
     if ended != "done" or result["failures"]:
         print("the clean tree does not build:", result)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from optgen.backends.base import SourceFile
 from optgen.crosscheck import inputs
@@ -21,6 +25,9 @@ from optgen.spec import OptimizerSpec
 
 THREADS = (1, 2, 3, 7)
 """Numbers of threads that every rule is run with."""
+
+STEPS = (1, 2, 3, 7, 1000, 123457, 2**31 + 11)
+"""Steps at which host values are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,9 @@ def c_levels(compiled: CompiledC) -> tuple[str, ...]:
     flags = " ".join(compiled.compiler.flags())
     return (
         f"compile (C): {compiled.compiler.version}, {flags}.",
-        f"run (C): natively, the bits of the NumPy kernel with {_list(THREADS)} threads, one "
-        "tensor a call and all in one; memory beside the arrays is left alone.",
+        "run (C): natively, host values and all, the bits of the NumPy kernel with "
+        f"{_list(THREADS)} threads, one tensor a call and all in one; memory beside the arrays is "
+        "left alone.",
         "proof (C): not looked at; the lowered kernel that is printed is proved.",
     )
 
@@ -72,7 +80,8 @@ def c_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, compiled: Com
     failures: tuple[str, ...] = ()
     compiler, library = compiled.compiler, compiled.library
     if library is not None:
-        difference = c_difference(spec, kernel, module, library)
+        difference = host_difference(spec, kernel, library)
+        difference = difference or c_difference(spec, kernel, module, library)
         failures = (difference,) if difference else ()
     here = compiler is not None and library is not None
     return Row(
@@ -89,6 +98,47 @@ def c_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, compiled: Com
         seconds=time.perf_counter() - started,
         failures=failures,
     )
+
+
+def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> str:
+    """Compare the host function with the host program of the IR.
+
+    Returns:
+        The first thing that is wrong, or an empty string.
+    """
+    hyperparameters = inputs.hyperparameters(spec)
+    given = np.array([hyperparameters[a.name] for a in kernel.arguments], np.float64)
+    states = inputs.scalar_states(kernel)
+    dtype = kernel.arithmetic.value
+    for at, argument in enumerate(kernel.arguments):
+        for value in (-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf, np.nan):
+            tried = given.copy()
+            tried[at] = value
+            refused = library.host(dtype, tried, 1, 1, *_room(kernel))
+            if refused != (0 if argument.holds(value) else at + 1):
+                return f"host: {argument.name} = {value}: {refused} is returned"
+    for step, n in zip(STEPS, range(1, 1 + len(STEPS)), strict=True):
+        host = host_values(kernel, hyperparameters, step, states, n)
+        scalars = kernel_scalars(kernel, host)
+        wanted = {name: np.array([scalars[name]], dtype) for name in kernel.scalars}
+        wanted |= {s.name: np.array([host[s.name]]) for s in kernel.scalar_states}
+        left, args = _room(kernel)
+        left[:] = [states[s.name] for s in kernel.scalar_states]
+        refused = library.host(dtype, given, step, n, left, args)
+        if refused:
+            return f"host, step {step}: hyperparameter {refused} is refused"
+        found = {name: args[i : i + 1] for i, name in enumerate(kernel.scalars)}
+        found |= {s.name: left[i : i + 1] for i, s in enumerate(kernel.scalar_states)}
+        said = inputs.first_difference(wanted, found)
+        if said:
+            return f"host, step {step}: {said}"
+    return ""
+
+
+def _room(kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return arrays for scalar states and for host values; C knows no empty struct."""
+    args = np.zeros(max(1, len(kernel.scalars)), kernel.arithmetic.value)
+    return np.zeros(len(kernel.scalar_states)), args
 
 
 def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, library: CLibrary) -> str:

@@ -288,6 +288,13 @@ class Argument:
     condition: str
     doc: str
 
+    def holds(self, value: float) -> bool:
+        """Return whether a value lies inside the domain."""
+        low, above, _, below, high = self.condition.replace("np.inf", "inf").split(" ")
+        return (value > float(low) or (above == "<=" and value == float(low))) and (
+            value < float(high) or (below == "<=" and value == float(high))
+        )
+
     @property
     def rejection(self) -> str:
         """The inside of a Python f-string that says that a value lies outside the domain."""

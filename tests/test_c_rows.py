@@ -39,7 +39,7 @@ def compiler():
 
 def test_a_rule_is_compiled_and_run(compiler):
     built = build_rule(RULES["lion"], ("c",), ("float32", "float64"), ())
-    assert [file.path for file in built.files] == ["c/lion.c"]
+    assert [file.path for file in built.files] == ["c/lion.c", "c/lion.h"]
     for row in built.rows:
         assert (row.target, row.compile, row.run) == ("c", compiler.short, "= NumPy")
         assert (row.algebra, row.proof, row.proved) == ("equal", "not looked at", "not looked at")
@@ -75,7 +75,7 @@ def test_a_compiler_that_comes_or_goes_makes_a_build_look_again(compiler, monkey
 
 def test_a_compiler_that_refuses_ends_the_build(compiler, monkeypatch, tmp_path):
     monkeypatch.setenv("OPTGEN_CACHE", str(tmp_path))
-    (file,) = BACKENDS["c"].render(
+    file, _ = BACKENDS["c"].render(
         Heading.of(RULES["sgd"]), [run_passes(lower(RULES["sgd"], DType.FLOAT32))]
     )
     with pytest.raises(CompileError, match=re.escape("sgd.c")):

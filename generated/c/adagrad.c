@@ -42,7 +42,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -71,6 +71,33 @@ struct optgen_adagrad_float32_call {
   float *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_adagrad_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_adagrad_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double lr_decay = hyperparameters[1];
+  const double eps = hyperparameters[2];
+  // step_size = lr/(1 + (step - 1)*lr_decay)
+  const double step_size = lr / (1.0 + (step - 1.0) * lr_decay);
+  args->eps = (float)eps;
+  args->step_size = (float)step_size;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_adagrad_float32_update(
@@ -157,6 +184,33 @@ struct optgen_adagrad_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_adagrad_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_adagrad_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double lr_decay = hyperparameters[1];
+  const double eps = hyperparameters[2];
+  // step_size = lr/(1 + (step - 1)*lr_decay)
+  const double step_size = lr / (1.0 + (step - 1.0) * lr_decay);
+  args->eps = eps;
+  args->step_size = step_size;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_adagrad_float64_update(

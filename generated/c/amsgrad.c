@@ -50,7 +50,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -66,9 +66,24 @@ static int optgen_parts(const uint64_t total, int threads) {
   return parts < (uint64_t)threads ? (int)parts : threads;
 }
 
+/* an integer power by binary exponentiation: the same bits on every machine */
+static inline double ipow_float64(double base, const double exponent) {
+  double result = 1.0;
+  for (uint64_t left = (uint64_t)fabs(exponent); left; left >>= 1) {
+    if (left & 1) result = result * base;
+    base = base * base;
+  }
+  return exponent < 0.0 ? 1.0 / result : result;
+}
+
 /* the larger; NaN if either is NaN; a zero result is +0 */
 static inline float max_float32(const float a, const float b) {
   return ((a > b) | (a != a) ? a : b) + 0.0f;
+}
+
+/* the larger; NaN if either is NaN; a zero result is +0 */
+static inline double max_float64(const double a, const double b) {
+  return ((a > b) | (a != a) ? a : b) + 0.0;
 }
 
 struct optgen_amsgrad_float32_args {
@@ -90,6 +105,45 @@ struct optgen_amsgrad_float32_call {
   float *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_amsgrad_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_amsgrad_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double eps = hyperparameters[3];
+  // bias_correction1 = 1 - beta1**step
+  const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
+  // bias_correction2 = 1 - beta2**step
+  const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->beta1 = (float)beta1;
+  args->one_minus_beta1 = (float)one_minus_beta1;
+  args->beta2 = (float)beta2;
+  args->one_minus_beta2 = (float)one_minus_beta2;
+  args->bias_correction1 = (float)bias_correction1;
+  args->bias_correction2 = (float)bias_correction2;
+  args->eps = (float)eps;
+  args->lr = (float)lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_amsgrad_float32_update(
@@ -179,11 +233,6 @@ void optgen_amsgrad_float32(
   for (int part = 0; part < parts; ++part) optgen_amsgrad_float32_update_part(&call, part, parts);
 }
 
-/* the larger; NaN if either is NaN; a zero result is +0 */
-static inline double max_float64(const double a, const double b) {
-  return ((a > b) | (a != a) ? a : b) + 0.0;
-}
-
 struct optgen_amsgrad_float64_args {
   double beta1;
   double one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
@@ -203,6 +252,45 @@ struct optgen_amsgrad_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_amsgrad_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_amsgrad_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double eps = hyperparameters[3];
+  // bias_correction1 = 1 - beta1**step
+  const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
+  // bias_correction2 = 1 - beta2**step
+  const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->beta1 = beta1;
+  args->one_minus_beta1 = one_minus_beta1;
+  args->beta2 = beta2;
+  args->one_minus_beta2 = one_minus_beta2;
+  args->bias_correction1 = bias_correction1;
+  args->bias_correction2 = bias_correction2;
+  args->eps = eps;
+  args->lr = lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_amsgrad_float64_update(

@@ -51,7 +51,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -65,6 +65,16 @@ static int optgen_parts(const uint64_t total, int threads) {
 #endif
   const uint64_t parts = 1 + total / 32768;
   return parts < (uint64_t)threads ? (int)parts : threads;
+}
+
+/* an integer power by binary exponentiation: the same bits on every machine */
+static inline double ipow_float64(double base, const double exponent) {
+  double result = 1.0;
+  for (uint64_t left = (uint64_t)fabs(exponent); left; left >>= 1) {
+    if (left & 1) result = result * base;
+    base = base * base;
+  }
+  return exponent < 0.0 ? 1.0 / result : result;
 }
 
 struct optgen_lamb_float32_args {
@@ -88,8 +98,51 @@ struct optgen_lamb_float32_call {
   uint64_t total, chunks;
 };
 
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_lamb_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_lamb_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double eps = hyperparameters[3];
+  const double weight_decay = hyperparameters[4];
+  // bias_correction1 = 1 - beta1**step
+  const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
+  // bias_correction2 = 1 - beta2**step
+  const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->beta1 = (float)beta1;
+  args->one_minus_beta1 = (float)one_minus_beta1;
+  args->beta2 = (float)beta2;
+  args->one_minus_beta2 = (float)one_minus_beta2;
+  args->bias_correction1 = (float)bias_correction1;
+  args->bias_correction2 = (float)bias_correction2;
+  args->eps = (float)eps;
+  args->weight_decay = (float)weight_decay;
+  args->lr = (float)lr;
+  fesetenv(&state);
+  return 0;
+}
+
 /* n elements of one chunk, and their part of the sums: lane j of 1024 adds elements
- * j, j + 1024, ... in order; lanes are then halved. -0 + x is x for every x. */
+ * j, j + 1024, ... in order; lanes are then halved. -0 + x is x for every x, and lanes that
+ * no element reaches hold +0, which changes no sum: they are left out. */
 static void optgen_lamb_float32_stage1(
     const uint64_t n,
     const struct optgen_lamb_float32_args args,
@@ -100,8 +153,10 @@ static void optgen_lamb_float32_stage1(
     float *restrict partials,
     const uint64_t stride) {
   float lanes[2][1024];
+  uint64_t reached = 1; /* a power of two */
+  while (reached < n && reached < 1024) reached *= 2;
   for (int slot = 0; slot < 2; ++slot)
-    for (uint64_t lane = 0; lane < 1024; ++lane) lanes[slot][lane] = -0.0f;
+    for (uint64_t lane = 0; lane < reached; ++lane) lanes[slot][lane] = -0.0f;
   /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
   for (uint64_t row = 0; row < 16384 && row < n + 1024; row += 1024) {
     const uint64_t stop = n < row ? 0 : n - row < 1024 ? n - row : 1024;
@@ -133,10 +188,10 @@ static void optgen_lamb_float32_stage1(
       lanes[1][lane] += update_norm_sum;
     }
     for (int slot = 0; slot < 2; ++slot)
-      for (uint64_t lane = stop; lane < 1024; ++lane) lanes[slot][lane] += 0.0f;
+      for (uint64_t lane = stop; lane < reached; ++lane) lanes[slot][lane] += 0.0f;
   }
   for (int slot = 0; slot < 2; ++slot) {
-    for (uint64_t half = 512; half > 0; half /= 2)
+    for (uint64_t half = reached / 2; half > 0; half /= 2)
       for (uint64_t lane = 0; lane < half; ++lane) lanes[slot][lane] += lanes[slot][lane + half];
     partials[(0 + slot) * stride] = lanes[slot][0];
   }
@@ -326,8 +381,51 @@ struct optgen_lamb_float64_call {
   uint64_t total, chunks;
 };
 
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_lamb_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_lamb_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double eps = hyperparameters[3];
+  const double weight_decay = hyperparameters[4];
+  // bias_correction1 = 1 - beta1**step
+  const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
+  // bias_correction2 = 1 - beta2**step
+  const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->beta1 = beta1;
+  args->one_minus_beta1 = one_minus_beta1;
+  args->beta2 = beta2;
+  args->one_minus_beta2 = one_minus_beta2;
+  args->bias_correction1 = bias_correction1;
+  args->bias_correction2 = bias_correction2;
+  args->eps = eps;
+  args->weight_decay = weight_decay;
+  args->lr = lr;
+  fesetenv(&state);
+  return 0;
+}
+
 /* n elements of one chunk, and their part of the sums: lane j of 1024 adds elements
- * j, j + 1024, ... in order; lanes are then halved. -0 + x is x for every x. */
+ * j, j + 1024, ... in order; lanes are then halved. -0 + x is x for every x, and lanes that
+ * no element reaches hold +0, which changes no sum: they are left out. */
 static void optgen_lamb_float64_stage1(
     const uint64_t n,
     const struct optgen_lamb_float64_args args,
@@ -338,8 +436,10 @@ static void optgen_lamb_float64_stage1(
     double *restrict partials,
     const uint64_t stride) {
   double lanes[2][1024];
+  uint64_t reached = 1; /* a power of two */
+  while (reached < n && reached < 1024) reached *= 2;
   for (int slot = 0; slot < 2; ++slot)
-    for (uint64_t lane = 0; lane < 1024; ++lane) lanes[slot][lane] = -0.0;
+    for (uint64_t lane = 0; lane < reached; ++lane) lanes[slot][lane] = -0.0;
   /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
   for (uint64_t row = 0; row < 16384 && row < n + 1024; row += 1024) {
     const uint64_t stop = n < row ? 0 : n - row < 1024 ? n - row : 1024;
@@ -371,10 +471,10 @@ static void optgen_lamb_float64_stage1(
       lanes[1][lane] += update_norm_sum;
     }
     for (int slot = 0; slot < 2; ++slot)
-      for (uint64_t lane = stop; lane < 1024; ++lane) lanes[slot][lane] += 0.0;
+      for (uint64_t lane = stop; lane < reached; ++lane) lanes[slot][lane] += 0.0;
   }
   for (int slot = 0; slot < 2; ++slot) {
-    for (uint64_t half = 512; half > 0; half /= 2)
+    for (uint64_t half = reached / 2; half > 0; half /= 2)
       for (uint64_t lane = 0; lane < half; ++lane) lanes[slot][lane] += lanes[slot][lane + half];
     partials[(0 + slot) * stride] = lanes[slot][0];
   }

@@ -41,7 +41,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -62,6 +62,11 @@ static inline float sign_float32(const float x) {
   return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x == 0.0f ? 0.0f : x;
 }
 
+/* 1 above 0, -1 below, +0 at both zeros, NaN at NaN */
+static inline double sign_float64(const double x) {
+  return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x == 0.0 ? 0.0 : x;
+}
+
 struct optgen_lion_float32_args {
   float lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   float beta1;
@@ -79,6 +84,40 @@ struct optgen_lion_float32_call {
   float *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_lion_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_lion_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double weight_decay = hyperparameters[3];
+  const double lr_weight_decay = lr * weight_decay;
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->lr_weight_decay = (float)lr_weight_decay;
+  args->beta1 = (float)beta1;
+  args->one_minus_beta1 = (float)one_minus_beta1;
+  args->lr = (float)lr;
+  args->beta2 = (float)beta2;
+  args->one_minus_beta2 = (float)one_minus_beta2;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_lion_float32_update(
@@ -154,11 +193,6 @@ void optgen_lion_float32(
   for (int part = 0; part < parts; ++part) optgen_lion_float32_update_part(&call, part, parts);
 }
 
-/* 1 above 0, -1 below, +0 at both zeros, NaN at NaN */
-static inline double sign_float64(const double x) {
-  return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x == 0.0 ? 0.0 : x;
-}
-
 struct optgen_lion_float64_args {
   double lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   double beta1;
@@ -176,6 +210,40 @@ struct optgen_lion_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_lion_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_lion_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double beta1 = hyperparameters[1];
+  const double beta2 = hyperparameters[2];
+  const double weight_decay = hyperparameters[3];
+  const double lr_weight_decay = lr * weight_decay;
+  const double one_minus_beta1 = 1.0 - beta1;
+  const double one_minus_beta2 = 1.0 - beta2;
+  args->lr_weight_decay = lr_weight_decay;
+  args->beta1 = beta1;
+  args->one_minus_beta1 = one_minus_beta1;
+  args->lr = lr;
+  args->beta2 = beta2;
+  args->one_minus_beta2 = one_minus_beta2;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_lion_float64_update(

@@ -36,7 +36,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -66,6 +66,31 @@ struct optgen_momentum_ema_float32_call {
   float *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_momentum_ema_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_momentum_ema_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double momentum = hyperparameters[1];
+  const double one_minus_momentum = 1.0 - momentum;
+  args->momentum = (float)momentum;
+  args->one_minus_momentum = (float)one_minus_momentum;
+  args->lr = (float)lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_momentum_ema_float32_update(
@@ -151,6 +176,31 @@ struct optgen_momentum_ema_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_momentum_ema_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_momentum_ema_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double momentum = hyperparameters[1];
+  const double one_minus_momentum = 1.0 - momentum;
+  args->momentum = momentum;
+  args->one_minus_momentum = one_minus_momentum;
+  args->lr = lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_momentum_ema_float64_update(

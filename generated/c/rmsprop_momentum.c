@@ -44,7 +44,7 @@
 #if defined(__FAST_MATH__)
 #error "fast mathematics changes results: compile without -ffast-math and -Ofast"
 #endif
-#if FLT_EVAL_METHOD != 0
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: as 0, and _Float16 too */
 #error "each operation must round to its own type: on 32-bit x86 add -msse2 -mfpmath=sse"
 #endif
 #pragma STDC FP_CONTRACT OFF
@@ -76,6 +76,37 @@ struct optgen_rmsprop_momentum_float32_call {
   float *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_rmsprop_momentum_float32_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_rmsprop_momentum_float32_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < 1.0)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double alpha = hyperparameters[1];
+  const double eps = hyperparameters[2];
+  const double momentum = hyperparameters[3];
+  const double one_minus_alpha = 1.0 - alpha;
+  args->alpha = (float)alpha;
+  args->one_minus_alpha = (float)one_minus_alpha;
+  args->eps = (float)eps;
+  args->momentum = (float)momentum;
+  args->lr = (float)lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_rmsprop_momentum_float32_update(
@@ -171,6 +202,37 @@ struct optgen_rmsprop_momentum_float64_call {
   double *partials, *scalars;
   uint64_t total, chunks;
 };
+
+/* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
+ * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
+ * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+int optgen_rmsprop_momentum_float64_host(
+    const double *hyperparameters,
+    const double step,
+    const double numel,
+    double *scalar_states,
+    struct optgen_rmsprop_momentum_float64_args *args) {
+  fenv_t state;
+  (void)step, (void)numel, (void)scalar_states;
+  if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < 1.0)) return 4;
+  fegetenv(&state);
+  fesetenv(FE_DFL_ENV);
+  const double lr = hyperparameters[0];
+  const double alpha = hyperparameters[1];
+  const double eps = hyperparameters[2];
+  const double momentum = hyperparameters[3];
+  const double one_minus_alpha = 1.0 - alpha;
+  args->alpha = alpha;
+  args->one_minus_alpha = one_minus_alpha;
+  args->eps = eps;
+  args->momentum = momentum;
+  args->lr = lr;
+  fesetenv(&state);
+  return 0;
+}
 
 /* n elements */
 static void optgen_rmsprop_momentum_float64_update(

@@ -94,8 +94,8 @@ def _host(state, lr, beta1, beta2, eps, momentum_decay):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     mu_product = np.float64(state["mu_product"])
-    mu = (1.0 - (0.5 * np.power(0.96, step * momentum_decay))) * beta1
-    mu_next = (1.0 - (0.5 * np.power(0.96, (1.0 + step) * momentum_decay))) * beta1
+    mu = (1.0 - (0.5 * (np.float64(0.96) ** (step * momentum_decay)))) * beta1
+    mu_next = (1.0 - (0.5 * (np.float64(0.96) ** ((1.0 + step) * momentum_decay)))) * beta1
     mu_product = mu_product * mu
     bias_correction2 = 1.0 - _ipow(beta2, step)
     grad_part = (1.0 - mu) / (1.0 - mu_product)

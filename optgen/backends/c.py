@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.expressions import C_TYPES, CPrinter, helper, literal
-from optgen.backends.intrinsics import helpers_in
+from optgen.backends.c_header import c_header, struct_lines
+from optgen.backends.c_host import helper_functions, host_function
+from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
 from optgen.ir import (
@@ -23,7 +24,6 @@ from optgen.ir import (
     Elementwise,
     Kernel,
     Scalars,
-    stage_expressions,
 )
 from optgen.render import render
 
@@ -102,19 +102,20 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class CBackend:
-    """Prints one `.c` per rule, each type in turn."""
+    """Prints a `.c` and a `.h` per rule, each type in turn."""
 
     name: str = "c"
     dtypes: frozenset[DType] = frozenset(DType)
 
     def render(self, heading: Heading, kernels: Iterable[Kernel]) -> tuple[SourceFile, ...]:
-        """Return the file of one rule."""
+        """Return the files of one rule."""
         kernels = tuple(kernels)
         comments = [*(line for rule in heading.rule for line in comment(rule, "    ")), ""]
         comments += [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
         comments.append("")
         comments += [line for source in heading.sources for line in comment(source, "Source:")]
         parts = [render("c/threads.c.jinja", _Threads(SMALLEST_PART))]
+        parts += helper_functions(kernels)
         for kernel in kernels:
             parts += _kernel(kernel)
         first = kernels[0]
@@ -128,7 +129,9 @@ class CBackend:
             buffers=", ".join(b.name for b in first.buffers),
             parts=tuple(parts),
         )
-        return (SourceFile(f"c/{heading.identifier}.c", render("c/file.c.jinja", file)),)
+        text = render("c/file.c.jinja", file)
+        header = c_header(heading, kernels, [_base(k) for k in kernels])
+        return (SourceFile(f"c/{heading.identifier}.c", text), header)
 
 
 def _base(kernel: Kernel) -> str:
@@ -137,8 +140,7 @@ def _base(kernel: Kernel) -> str:
 
 def _kernel(kernel: Kernel) -> list[str]:
     """Return the functions of one type, in order."""
-    used = helpers_in(e for s in kernel.stages for e in stage_expressions(s))
-    parts = [*(helper(name, kernel.arithmetic) for name in used), _structs(kernel)]
+    parts = [_structs(kernel), host_function(kernel, _base(kernel), abi(kernel).struct)]
     runs = []
     for index, stage in enumerate(kernel.stages):
         name = _stage_name(kernel, index)
@@ -187,14 +189,8 @@ def _structs(kernel: Kernel) -> str:
     called, host = abi(kernel), ScalarPrinter(repr)
     ctype = C_TYPES[kernel.arithmetic]
     values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
-    rows = [f"struct {called.struct} {{"]
-    for name in called.fields:
-        note = f" /* {values[name]} */" if values.get(name) else ""
-        rows.append(f"  {ctype} {name};{note}")
-    if not called.fields:  # C knows no empty struct
-        rows.append(f"  {ctype} unused;")
-    rows += [
-        "};",
+    rows = [
+        *struct_lines(kernel, [values.get(name, "") for name in called.fields]),
         "",
         f"struct {_base(kernel)}_call {{",
         "  uint64_t tensors;",

@@ -38,6 +38,16 @@ static inline {t} min_{s}(const {t} a, const {t} b) {{
   return ((a < b) | (a != a) ? a : b) + {zero};
 }}
 """,
+    "ipow": """/* an integer power by binary exponentiation: the same bits on every machine */
+static inline {t} ipow_{s}({t} base, const {t} exponent) {{
+  {t} result = {one};
+  for (uint64_t left = (uint64_t)fabs(exponent); left; left >>= 1) {{
+    if (left & 1) result = result * base;
+    base = base * base;
+  }}
+  return exponent < {zero} ? {one} / result : result;
+}}
+""",
 }
 
 
@@ -86,6 +96,8 @@ class CPrinter:
                 return f"-{self._inside(value, _ATOM)}", _UNARY
             case Operation("not", (value,)):
                 return f"!{self._inside(value, _ATOM)}", _UNARY
+            case Operation("pow", (base, exponent)):
+                return f"pow({self.expression(base)}, {self.expression(exponent)})", _ATOM
             case Operation("select", (mask, yes, no)):
                 mask_, yes_, no_ = (self._inside(o, _SELECT + 1) for o in (mask, yes, no))
                 return f"{mask_} ? {yes_} : {no_}", _SELECT

@@ -12,7 +12,7 @@ _INFIX = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
     "and": "and", "or": "or",
 }  # fmt: skip
-_CALLS = {"sqrt": "np.sqrt", "abs": "np.abs", "sign": "np.sign", "pow": "np.power"}
+_CALLS = {"sqrt": "np.sqrt", "abs": "np.abs", "sign": "np.sign"}
 
 
 class ScalarPrinter:
@@ -61,6 +61,9 @@ class ScalarPrinter:
                 return f"(not {self._print(value)})"
             case Operation("select", (mask, yes, no)):
                 return f"({self._print(yes)} if {self.expression(mask)} else {self._print(no)})"
+            case Operation("pow", (base, exponent)):
+                # A scalar's `**` is the C library's pow; np.power may be another, by machine.
+                return f"(np.float64({self.expression(base)}) ** {self._print(exponent)})"
             case Operation("max" | "min" as name, (left, right)):
                 # The zero that is added makes a zero result +0, as the IR has it.
                 call = f"np.{name}imum({self.expression(left)}, {self.expression(right)})"

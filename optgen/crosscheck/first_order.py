@@ -150,10 +150,15 @@ class _Tape:
         return self._add(value, own, operands, in_doubt | overflows)
 
     def _stored(self, index: int, dtype: StorageType, roundings: int) -> int:
-        """Add a value after rounding to the type of an array."""
+        """Add a value after rounding to the type of an array.
+
+        A value of 16 bits is so coarse that what the operand may be off counts: the terms of
+        second order of this rounding are kept.
+        """
         _, smallest, largest = limits(dtype)
         value = self.nodes[index].value
-        own = roundings * (float(dtype.unit_roundoff) * np.abs(value) + WIDE(smallest) / 2)
+        size = np.abs(value) + self.bound(index)
+        own = roundings * (float(dtype.unit_roundoff) * size + WIDE(smallest) / 2)
         overflows = np.abs(value) * (1 + 2 * float(dtype.unit_roundoff)) >= WIDE(largest)
         return self._add(value, own, ((index, np.ones_like(value)),), overflows)
 

@@ -66,7 +66,7 @@ MEANINGS: Mapping[str, Callable[..., Value]] = {
     "not": np.logical_not,
     "select": _select,
     "ipow": _ipow,
-    "pow": np.power,
+    "pow": lambda a, b: np.float64(a) ** np.float64(b),  # np.power may be another, by machine
     "to_float32": lambda x: x.astype(np.float32).astype(x.dtype),
     "to_float16": lambda x: x.astype(np.float16).astype(x.dtype),
     "to_bfloat16": lambda x: x.astype(array_type(Half.BFLOAT16)).astype(x.dtype),

@@ -1,15 +1,17 @@
 """Calls compiled C the way generated NumPy modules are called.
 
 A kernel has a copy of its rule's NumPy module of its own. Checks, messages and host scalars
-are that module's; only its `_run`, which goes through the tensors, is replaced.
+are that module's; only its `_run`, which goes through the tensors, is replaced. What was
+checked once takes the short way (`direct`) from then on, as long as it is what it was.
 """
 
 from __future__ import annotations
 
 import inspect
-import weakref
+import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import wraps
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +21,12 @@ import numpy as np
 
 from optgen.errors import InternalError
 from optgen.runtime.c_library import Array, CLibrary
+from optgen.runtime.direct import NoDirect, Plan, direct
 
 Tensor = tuple[Array, Array, dict[str, Array]]
+
+PLANS = 16
+"""Calls that a kernel knows again: parameter groups of a few models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,58 +39,13 @@ class _Table:
     pointers: Array
 
 
-class _Kept:
-    """Arrays of the last call, known again without being held.
-
-    They are referred to weakly: once one is gone, its `id` may be another's, and all are
-    forgotten. NumPy never moves the memory of an array that somebody refers to weakly.
-    """
-
-    __slots__ = ("__weakref__", "_identities", "_looks", "_references")
-
-    def __init__(self, arrays: Sequence[Array]) -> None:
-        whole = weakref.ref(self)
-
-        def forget(_gone: object) -> None:
-            kept = whole()
-            if kept is not None:
-                kept._identities = []
-
-        self._identities = [*map(id, arrays)]
-        self._looks = _looks(arrays)
-        self._references = [weakref.ref(array, forget) for array in arrays]
-
-    def are(self, arrays: Sequence[Array]) -> bool:
-        """Return whether arrays, at least one, are these, and look as they did."""
-        same = bool(arrays) and [*map(id, arrays)] == self._identities
-        return same and _looks(arrays) == self._looks
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What is kept of the last call.
-
-    Attributes:
-        written: Parameters, then all states: what a step writes.
-        gradients: What it reads only.
-        starts: Where the memory of what is written begins, ascending.
-        ends: Where each of these ends.
-        tables: One per type.
-    """
-
-    written: _Kept
-    gradients: _Kept
-    starts: Array
-    ends: Array
-    tables: tuple[_Table, ...]
-
-
 class CKernel:
     """A rule in compiled C: `init(param)` and `step(param, grad, state, **hyperparameters)`.
 
     The convention, the checks and the bits are those of the rule's NumPy module; `step` updates
-    a list of tensors in one call. Arrays that were all in the call before are not searched for
-    overlaps again; whether each still has its shape, type and flags is looked at every time.
+    a list of tensors in one call. Of a call whose parameters and states are the arrays of an
+    earlier one, no check is made twice but this: whether each still has its memory, shape, type
+    and flags. Gradients are checked every time.
 
     Args:
         name: The rule's name in identifiers.
@@ -102,28 +63,61 @@ class CKernel:
         self._cells: tuple[str, ...] = (*inside["_SCALAR_STATES"], "step")
         self._counts_elements = "numel" in inspect.signature(self._host).parameters
         inside["_run"] = self._run
-        self._last: _Call | None = None
+        self._plans: dict[int, Plan] = {}
         self.__name__ = name
         self.__doc__ = self._rule.__doc__
         self.init: Callable[..., dict[str, Array]] = inside["init"]
-        self.step: Callable[..., None] = inside["step"]
+        self.step: Callable[..., None] = self._stepper(inside["step"])
 
     def __repr__(self) -> str:
         return f"<C kernel '{self.__name__}'>"
 
+    def _stepper(self, checked: Callable[..., None]) -> Callable[..., None]:
+        """Return `step`: the short way where it leads somewhere, else the module's own."""
+        way = direct()
+        if isinstance(way, NoDirect):
+            return checked
+        call, plans, threads = way.call, self._plans, self._library.may_use_threads
+        defaults: dict[str, float] = inspect.getfullargspec(checked).kwonlydefaults or {}
+        count = len(defaults)
+        pack = struct.Struct(f"{count}d").pack
+
+        @wraps(checked)
+        def step(*arrays: Any, **given: Any) -> None:
+            if len(arrays) == 3:
+                first = arrays[0]
+                if type(first) in (list, tuple) and first:
+                    first = first[0]
+                plan = plans.get(id(first))
+                if plan is not None:
+                    values = defaults | given
+                    if len(values) == count:
+                        try:
+                            packed = pack(*values.values())
+                        except (struct.error, TypeError, ValueError, OverflowError):
+                            packed = b""  # the checks in Python say what is wrong
+                        if packed and not call(
+                            plan.address, *arrays, packed, 0 if threads() else 1
+                        ):
+                            return
+            checked(*arrays, **given)
+
+        return step
+
     def _run(self, param: Any, grad: Any, state: Any, hyperparameters: Sequence[Any]) -> None:
         """Do what the module's `_run` does; raises what it raises, before anything changes."""
-        tables = self._tables(param, grad, state)
-        several = isinstance(param, (list, tuple))
-        params, states = (param, state) if several else ([param], [state])
+        tensors = self._check(param, grad, state)
+        tables = tuple(self._tables(tensors))
         with np.errstate(all="ignore"):
-            rows, which = self._rows(params, states, hyperparameters)
+            rows, which = self._rows(tensors, hyperparameters)
             for table in tables:
                 args = np.array(rows, table.dtype)[[which[place] for place in table.places]]
                 self._library.call(table.dtype, table.counts, table.pointers, args)
+        if len(tables) == 1:
+            self._remember(tables[0], tensors, isinstance(param, (list, tuple)), args.shape[1])
 
     def _rows(
-        self, params: Sequence[Array], states: Sequence[dict[str, Array]], given: Sequence[Any]
+        self, tensors: Sequence[Tensor], given: Sequence[Any]
     ) -> tuple[list[tuple[Any, ...]], list[int]]:
         """Count a step of every tensor; return rows of host values, and the row of each tensor.
 
@@ -132,7 +126,7 @@ class CKernel:
         rows: list[tuple[Any, ...]] = []
         which: list[int] = []
         known: dict[tuple[float, ...], tuple[int, dict[str, Array]]] = {}
-        for array, state in zip(params, states, strict=True):
+        for array, _, state in tensors:
             size = (array.size,) if self._counts_elements else ()
             key = (*size, *[state[name].item() for name in self._cells])
             found = known.get(key)
@@ -145,38 +139,7 @@ class CKernel:
             which.append(found[0])
         return rows, which
 
-    def _tables(self, param: Any, grad: Any, state: Any) -> tuple[_Table, ...]:
-        """Return the tables of a call: those of the last one, if its arrays are the same."""
-        last = self._last
-        gradients, written = self._arrays(param, grad, state)
-        if last is not None and last.written.are(written):
-            if not last.gradients.are(gradients):
-                last = self._last = _with_gradients(last, written, gradients)
-            if last is not None:
-                return last.tables
-        self._last = None
-        tables = tuple(self._build(self._check(param, grad, state)))
-        gradients, written = self._arrays(param, grad, state)
-        starts, sizes = _spans(written)
-        order = np.argsort(starts, kind="stable")
-        order = order[sizes[order] > 0]
-        ends = (starts + sizes)[order]
-        self._last = _Call(_Kept(written), _Kept(gradients), starts[order], ends, tables)
-        return tables
-
-    def _arrays(self, param: Any, grad: Any, state: Any) -> tuple[list[Array], list[Array]]:
-        """Return gradients, and parameters with all states; none where a call is malformed."""
-        if not isinstance(param, (list, tuple)):
-            param, grad, state = (param,), (grad,), (state,)
-        names = (*self._states, *self._cells)
-        try:
-            if not len(param) == len(grad) == len(state):
-                return [], []
-            return [*grad], [*param, *(held[name] for held in state for name in names)]
-        except (TypeError, KeyError, IndexError):
-            return [], []
-
-    def _build(self, tensors: Sequence[Tensor]) -> Iterator[_Table]:
+    def _tables(self, tensors: Sequence[Tensor]) -> Iterator[_Table]:
         for dtype in sorted({tensor[0].dtype.name for tensor in tensors}):
             places = tuple(i for i, t in enumerate(tensors) if t[0].dtype.name == dtype)
             chosen = [tensors[place] for place in places]
@@ -189,42 +152,32 @@ class CKernel:
                 pointers=np.array([[a.ctypes.data for a in row] for row in rows], np.uintp),
             )
 
-
-def _looks(arrays: Sequence[Array]) -> list[object]:
-    return [
-        *(array.shape for array in arrays),
-        *(array.dtype for array in arrays),
-        *(array.flags.num for array in arrays),
-    ]
-
-
-def _spans(arrays: Sequence[Array]) -> tuple[Array, Array]:
-    """Return where arrays begin in memory, and how many bytes each takes."""
-    starts = [array.__array_interface__["data"][0] for array in arrays]
-    return np.array(starts, np.uintp), np.array([array.nbytes for array in arrays], np.uintp)
-
-
-def _with_gradients(
-    last: _Call, written: Sequence[Array], gradients: Sequence[Array]
-) -> _Call | None:
-    """Return a call with new gradients, or None where the full check has to look at them."""
-    params = written[: len(gradients)]
-    for param, grad in zip(params, gradients, strict=True):
-        if type(grad) is not np.ndarray or grad.dtype != param.dtype:
-            return None
-        if grad.shape != param.shape or not grad.flags.c_contiguous:
-            return None
-    starts, sizes = _spans(gradients)
-    after = np.searchsorted(last.ends, starts, side="right")  # the first that ends behind it
-    begins = np.append(last.starts, np.iinfo(np.uintp).max)[after]
-    if ((sizes > 0) & (begins < starts + sizes)).any():
-        return None
-    tables = []
-    for table in last.tables:
-        pointers = table.pointers.copy()
-        pointers[1] = starts[list(table.places)]
-        tables.append(replace(table, pointers=pointers))
-    return replace(last, gradients=_Kept(gradients), tables=tuple(tables))
+    def _remember(
+        self, table: _Table, tensors: Sequence[Tensor], several: bool, fields: int
+    ) -> None:
+        """Keep what is needed to know these arrays again."""
+        way = direct()
+        if isinstance(way, NoDirect):
+            return
+        names = (*self._states, *self._cells)
+        plan = Plan(
+            way,
+            self._library,
+            table.dtype,
+            several=several,
+            written=[(param, *(state[name] for name in names)) for param, _, state in tensors],
+            gradients=[grad for _, grad, _ in tensors],
+            pointers=table.pointers,
+            counts=table.counts,
+            names=names,
+            states=len(self._states),
+            args_size=max(1, fields) * np.dtype(table.dtype).itemsize,
+        )
+        for key in [key for key, known in self._plans.items() if not known.alive]:
+            self._plans.pop(key, None)
+        while len(self._plans) >= PLANS:
+            self._plans.pop(next(iter(self._plans)), None)
+        self._plans[id(tensors[0][0])] = plan
 
 
 def _own_copy(name: str, file: Path) -> ModuleType:

@@ -44,10 +44,46 @@ class CLibrary:
             for name in _TYPES
             if (entry := getattr(library, f"optgen_{identifier}_{name}", None)) is not None
         }
+        self._hosts = {
+            name: _declared_host(getattr(library, f"optgen_{identifier}_{name}_host"))
+            for name in self._entries
+        }
 
     def scratch(self, counts: Array) -> int:
         """Return how many values of scratch space a call needs; `counts` as for `call`."""
         return int(self._scratch(counts.size, counts.ctypes.data))
+
+    def addresses(self, dtype: str) -> tuple[int, int]:
+        """Return where the host function of a type lies, and the entry."""
+        found = (self._hosts[dtype], self._entries[dtype])
+        host, entry = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in found)
+        return host, entry
+
+    def host(
+        self,
+        dtype: str,
+        hyperparameters: Array,
+        step: float,
+        numel: float,
+        scalar_states: Array,
+        args: Array,
+    ) -> int:
+        """Compute host values.
+
+        Args:
+            dtype: The arithmetic type.
+            hyperparameters: One float64 for each, in order of the signature.
+            step: Number of the update, 1 for the first.
+            numel: Elements of the tensor.
+            scalar_states: One float64 for each, in order; changed.
+            args: A row of host values, of the type; filled.
+
+        Returns:
+            0, or the number, from 1, of the first hyperparameter outside its domain; then
+            nothing has changed.
+        """
+        places = [a.ctypes.data for a in (hyperparameters, scalar_states, args)]
+        return int(self._hosts[dtype](places[0], step, numel, *places[1:]))
 
     def call(
         self,
@@ -77,10 +113,11 @@ class CLibrary:
             pointers.ctypes.data,
             args.ctypes.data,
             work.ctypes.data,
-            threads if self._may_use_threads() else 1,
+            threads if self.may_use_threads() else 1,
         )
 
-    def _may_use_threads(self) -> bool:
+    def may_use_threads(self) -> bool:
+        """Return whether this process may start threads; it is taken to do so from now on."""
         process = os.getpid()
         if process != self._process:
             return False
@@ -93,4 +130,11 @@ def _declared(function: Any) -> Any:
     pointer = ctypes.c_void_p
     function.argtypes = [ctypes.c_uint64, pointer, pointer, pointer, pointer, ctypes.c_int]
     function.restype = None
+    return function
+
+
+def _declared_host(function: Any) -> Any:
+    pointer = ctypes.c_void_p
+    function.argtypes = [pointer, ctypes.c_double, ctypes.c_double, pointer, pointer]
+    function.restype = ctypes.c_int
     return function

@@ -163,6 +163,9 @@ class Scalar(_Refusing):
     def __rtruediv__(self, other: object) -> Scalar:
         return self._with("div", other, mirrored=True)
 
+    def __pow__(self, other: object) -> Scalar:
+        return self._with("pow", other)
+
     def __lt__(self, other: object) -> Scalar:
         return self._with("lt", other)
 

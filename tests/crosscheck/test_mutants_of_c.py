@@ -11,7 +11,7 @@ import pytest
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.c_rows import c_difference
+from optgen.c_rows import c_difference, host_difference
 from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import BackendUnavailable
 from optgen.ir import DType
@@ -45,7 +45,9 @@ def difference(rule, dtype, text, folder):
     kernel, module, _ = clean(rule, dtype)
     path = folder / "mutant.so"
     path.write_bytes(compiler.compile(text, "mutant.c", flags))
-    return c_difference(RULES[rule], kernel, module, CLibrary(path, RULES[rule].identifier))
+    library = CLibrary(path, RULES[rule].identifier)
+    found = host_difference(RULES[rule], kernel, library)
+    return found or c_difference(RULES[rule], kernel, module, library)
 
 
 @pytest.mark.parametrize(("rule", "dtype"), sorted({(m.rule, m.dtype) for m in MUTANTS.values()}))

@@ -63,7 +63,12 @@ MUTANTS = {
         "momentum",
         "float32",
         "instead of",
-        (("  fesetenv(FE_DFL_ENV);", "  fesetenv(FE_DFL_ENV);\n  __builtin_ia32_ldmxcsr(40896);"),),
+        (
+            (
+                "  fesetenv(FE_DFL_ENV);\n  for",
+                "  fesetenv(FE_DFL_ENV);\n  __builtin_ia32_ldmxcsr(40896);\n  for",
+            ),
+        ),
     ),
     # what is loaded, stored and walked over
     "store_dropped": adamw(("    exp_avg_sq_v[index] = exp_avg_sq;\n", "")),
@@ -82,7 +87,7 @@ MUTANTS = {
     ),
     # reductions
     "lanes_begin_at_one": lamb(("lanes[slot][lane] = -0.0f;", "lanes[slot][lane] = 1.0f;")),
-    "half_the_lanes": lamb(("half = 512; half > 0", "half = 256; half > 0")),
+    "half_the_lanes": lamb(("half = reached / 2; half > 0", "half = reached / 4; half > 0")),
     "rows_left_out": lamb(("row < 16384 &&", "row < 15360 &&")),
     "chunks_not_added": lamb(("half = width / 2; half > 0", "half = 0; half > 0")),
     "neighbours_added": lamb(
@@ -101,5 +106,22 @@ MUTANTS = {
         ("call->partials + chunk + at / 16384", "call->partials + chunk"), says=""
     ),
     "scalars_of_another_tensor": lamb(("call->scalars + 1 * tensor", "call->scalars"), says=""),
+    # the host program
+    "host_one_step_late": adamw(
+        ("ipow_float64(beta1, step)", "ipow_float64(beta1, step - 1.0)"), says="host"
+    ),
+    "host_power_without_its_low_bit": adamw(("if (left & 1)", "if (left & 2)"), says="host"),
+    "host_in_single": adamw(
+        ("const double beta1 = hyper", "const double beta1 = (float)hyper"), says="host"
+    ),
+    "host_forgets_its_state": Mutant(
+        "nadam", "float32", "host", (("  scalar_states[0] = mu_product;\n", ""),)
+    ),
+    "host_refuses_its_default": adamw(
+        ("if (!(0.0 <= hyperparameters[0]", "if (!(0.0 > hyperparameters[0]"), says="host: lr"
+    ),
+    "host_fields_swapped": adamw(
+        ("args->beta1 = (float)beta1;", "args->beta1 = (float)beta2;"), says="host"
+    ),
     "trust_ratio_upside_down": lamb(("param_norm / update_norm", "update_norm / param_norm")),
 }

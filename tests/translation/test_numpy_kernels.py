@@ -152,7 +152,8 @@ def test_powers_are_followed():
     assert powers_differ(module) == ""
     wrong = powers_differ(helper("_", "def _ipow(b, e): return 1.5"))
     assert wrong == "the power -9 is multiplied in another order"
-    assert "cannot be followed" in powers_differ(helper("_", "def _ipow(b, e): return b**e"))
+    assert powers_differ(helper("_", "def _ipow(b, e): return b**e")) == wrong
+    assert "cannot be followed" in powers_differ(helper("_", "def _ipow(b, e): return b // e"))
 
 
 def test_sums_are_followed():
