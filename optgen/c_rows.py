@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.backends.base import SourceFile
+from optgen.backends.c_header import WORDS
 from optgen.crosscheck import inputs
 from optgen.crosscheck.c_run import Tensor, run_c
-from optgen.crosscheck.interpret import host_values, kernel_scalars, run_sums
+from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages, run_sums
 from optgen.crosscheck.numpy_run import run_module
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
@@ -106,7 +107,7 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
     Returns:
         The first thing that is wrong, or an empty string.
     """
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     given = np.array([hyperparameters[a.name] for a in kernel.arguments], np.float64)
     states = inputs.scalar_states(kernel)
     dtype = kernel.arithmetic.value
@@ -137,7 +138,8 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
 
 def _room(kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return arrays for scalar states and for host values; C knows no empty struct."""
-    args = np.zeros(max(1, len(kernel.scalars)), kernel.arithmetic.value)
+    fields = len(kernel.scalars) + len(WORDS) * kernel.random
+    args = np.zeros(max(1, fields), kernel.arithmetic.value)
     return np.zeros(len(kernel.scalar_states)), args
 
 
@@ -147,24 +149,27 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
     Returns:
         The first thing that is wrong, or an empty string.
     """
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     tensors, expected = [], []
     for case in inputs.cases(kernel):
         arrays = inputs.arrays(kernel, spec, case)
         host = host_values(kernel, hyperparameters, case.step, states, case.n)
         scalars = kernel_scalars(kernel, host)
-        tensors.append(Tensor(case, arrays, scalars))
+        tensors.append(Tensor(case, arrays, scalars, inputs.SEED))
         wanted, _ = run_module(module, kernel, arrays, hyperparameters, states, case)
         # A root or a quotient can hide a wrong last bit of a sum, so sums are compared too.
-        sums = run_sums(kernel, arrays, scalars) if case.n else {}
+        random = inputs.random_of(kernel, case)
+        sums = run_sums(kernel, arrays, scalars, random) if case.n else {}
         expected.append((wanted, sums))
     groups = [(range(i, i + 1), 1) for i in range(len(tensors))]
-    groups += [(range(len(tensors)), threads) for threads in THREADS]
+    groups += [(range(len(tensors)), threads) for threads in THREADS[:: 3 if kernel.mixed else 1]]
     for group, threads in groups:
         runs = run_c(library, kernel, [tensors[i] for i in group], threads)
         for index, run in zip(group, runs, strict=True):
             wanted, sums = expected[index]
+            if kernel.random and len(group) > 1:  # the number of a tensor in the call counts
+                wanted, sums = _as_number(kernel, tensors[index], index)
             said = inputs.first_difference(wanted, run.arrays)
             said = said or inputs.first_difference(sums, run.sums)
             said = said or (f"memory beside {run.beyond} is written" if run.beyond else "")
@@ -172,3 +177,12 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
                 alone = "alone" if len(group) == 1 else f"among {len(group)} tensors"
                 return f"{tensors[index].case}, {alone}, {threads} threads: {said}"
     return ""
+
+
+def _as_number(
+    kernel: Kernel, tensor: Tensor, number: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return what the IR makes of a tensor that is one of several in a call, and its sums."""
+    random = inputs.random_of(kernel, tensor.case, number)
+    given = (kernel, tensor.arrays, tensor.scalars, random)
+    return run_stages(*given), run_sums(*given) if tensor.case.n else {}

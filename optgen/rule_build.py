@@ -151,12 +151,13 @@ def check_algebra(spec: OptimizerSpec, kernel: Kernel) -> Algebra:
 def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
     started = time.perf_counter()
     failures: list[str] = []
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     for case in inputs.cases(kernel):
         arrays = inputs.arrays(kernel, spec, case)
         host = host_values(kernel, hyperparameters, case.step, states, case.n)
-        expected = run_stages(kernel, arrays, kernel_scalars(kernel, host))
+        random = inputs.random_of(kernel, case)
+        expected = run_stages(kernel, arrays, kernel_scalars(kernel, host), random)
         found, scalars = run_module(module, kernel, arrays, hyperparameters, states, case)
         difference = inputs.first_difference(expected, found)
         if difference:
@@ -290,7 +291,7 @@ def _run_cuda(
     spec: OptimizerSpec, kernel: Kernel, module: ModuleType, item: _Compiled
 ) -> tuple[str, float | None]:
     """Run every case; return the first thing that is wrong, and bytes per parameter."""
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     traffic: float | None = None
     for case in inputs.cases(kernel):
@@ -305,7 +306,8 @@ def _run_cuda(
         if difference := inputs.first_difference(expected, run.arrays):
             return f"{case}: {difference}", None
         # A root or a quotient can hide a wrong last bit of a sum, so sums are compared too.
-        sums = run_sums(kernel, arrays, scalars) if run.sums else {}
+        random = inputs.random_of(kernel, case)
+        sums = run_sums(kernel, arrays, scalars, random) if run.sums else {}
         if difference := inputs.first_difference(sums, run.sums):
             return f"{case}: {difference}", None
         if case.n == max(inputs.SIZES):

@@ -13,19 +13,24 @@ from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.c_header import c_header, struct_lines
 from optgen.backends.c_host import helper_functions, host_function
+from optgen.backends.conversions import HALF_TYPES, conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.storing import loaded, random_lines, stored, storing
 from optgen.ir import (
     CHUNK,
     LANES,
     Assign,
     DType,
     Elementwise,
+    Half,
     Kernel,
     Scalars,
 )
 from optgen.render import render
+
+_STEP = "(uint64_t)args.step_high << 32 | args.step_low"
 
 SMALLEST_PART = 2 * CHUNK
 """Elements below which a further thread costs more than it saves."""
@@ -97,6 +102,7 @@ class _File:
     comments: tuple[str, ...]
     calls: tuple[str, ...]
     buffers: str
+    includes: tuple[str, ...]
     parts: tuple[str, ...]
 
 
@@ -116,6 +122,7 @@ class CBackend:
         comments += [line for source in heading.sources for line in comment(source, "Source:")]
         parts = [render("c/threads.c.jinja", _Threads(SMALLEST_PART))]
         parts += helper_functions(kernels)
+        parts += conversions(kernels[0], "c")
         for kernel in kernels:
             parts += _kernel(kernel)
         first = kernels[0]
@@ -126,7 +133,8 @@ class CBackend:
             heading=heading,
             comments=tuple(comments),
             calls=tuple(f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels),
-            buffers=", ".join(b.name for b in first.buffers),
+            buffers=", ".join(f"{b.name}{_kept(first, b.name)}" for b in first.buffers),
+            includes=("#include <string.h>",) if conversions(first, "c") else (),
             parts=tuple(parts),
         )
         text = render("c/file.c.jinja", file)
@@ -215,6 +223,7 @@ def _extras(kernel: Kernel, index: int) -> tuple[str, ...]:
     if isinstance(stage, Scalars):
         return ("chunks", "partials", "stride", "scalars")
     found = ("partials", "stride") if stage.reductions else ()
+    found += ("first", "tensor") if storing(kernel, stage).random else ()
     return (*found, "scalars") if reads_tensor_scalars(kernel, stage) else found
 
 
@@ -225,6 +234,8 @@ def _parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
         "chunks": "const uint64_t chunks",
         "partials": f"{ctype} *restrict partials",
         "stride": "const uint64_t stride",
+        "first": "const uint64_t first",
+        "tensor": "const uint32_t tensor",
         "scalars": f"{'' if isinstance(stage, Scalars) else 'const '}{ctype} *restrict scalars",
     }
     given = [f"const struct {abi(kernel).struct} args"]
@@ -232,7 +243,7 @@ def _parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
         given.insert(0, "const uint64_t n")
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            given.append(f"{constant}{C_TYPES[kernel.buffer(name).dtype]} *restrict {name}_v")
+            given.append(f"{constant}{kept_type(kernel, name)} *restrict {name}_v")
     given += [spelled[name] for name in _extras(kernel, index)]
     return (*(f"{item}," for item in given[:-1]), f"{given[-1]}) {{")
 
@@ -246,6 +257,8 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
         "chunks": "chunks",
         "partials": f"call->partials + chunk{at}",
         "stride": "call->chunks",
+        "first": "at",
+        "tensor": "(uint32_t)tensor",
         "scalars": f"call->scalars + {exports} * tensor",
     }
     given = ["call->args[tensor]"]
@@ -254,7 +267,7 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
         names = [b.name for b in kernel.buffers]
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            ctype = C_TYPES[kernel.buffer(name).dtype]
+            ctype = kept_type(kernel, name)
             place = f"call->pointers[{names.index(name)} * call->tensors + tensor]"
             given.append(f"({constant}{ctype} *){place} + at")
     given += [spelled[name] for name in _extras(kernel, index)]
@@ -264,17 +277,29 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
 
 def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
     """Return assignments as statements, the rule's own line above each."""
-    ctype = C_TYPES[kernel.arithmetic]
+    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
     local = set(known)
     printer = CPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
     lines: list[str] = []
     for assign in body:
         if assign.formula:
             lines += comment(assign.formula, "//", 4)
-        declare = "" if assign.target in local else f"const {ctype} "
+        again = sum(a.target == assign.target for a in body) > 1
+        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
+
+
+def kept_type(kernel: Kernel, name: str) -> str:
+    """Return the type of an array's elements."""
+    dtype = kernel.buffer(name).dtype
+    return HALF_TYPES["c"] if isinstance(dtype, Half) else C_TYPES[dtype]
+
+
+def _kept(kernel: Kernel, name: str) -> str:
+    """Return how an array is kept, in words, where that is not the type of the call."""
+    return f" ({kernel.buffer(name).dtype.value})" if kernel.mixed else ""
 
 
 def _stage(kernel: Kernel, index: int) -> str:
@@ -310,15 +335,20 @@ def _elements(kernel: Kernel, index: int, stage: Elementwise) -> _Stage:
     sums = tuple(r.target for r in stage.reductions)
     ctype = C_TYPES[kernel.arithmetic]
     loads = [
-        f"{'' if name in stage.stores else 'const '}{ctype} {name} = {name}_v[index];"
+        f"{'' if name in stage.stores else 'const '}{ctype} {name} = "
+        f"{loaded(kernel, name, f'{name}_v[index]')};"
         for name in buffers
+        if name in stage.loads or not kernel.mixed
     ]
     loads += [
         f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];" for name in shared
     ]
     terms = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
-    body = _statements(kernel, (*stage.body, *terms), {*buffers, *shared})
-    stores = [f"{name}_v[index] = {name};" for name in stage.stores]
+    parted = storing(kernel, stage)
+    known = {*shared, *parted.random, *(buffers if not kernel.mixed else stage.loads)}
+    loads += random_lines(("first + index", _STEP, "args.seed", "tensor"), parted.random)
+    body = _statements(kernel, (*parted.body, *terms), known)
+    stores = [f"{s.name}_v[index] = {stored(kernel, s, '(float)')};" for s in parted.stores]
     added = [f"lanes[{slot}][lane] += {name};" for slot, name in enumerate(sums)]
     return _described(kernel, index, (*loads, *body, *stores, *added), sums)
 

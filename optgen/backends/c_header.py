@@ -14,6 +14,10 @@ from optgen.notation.text import number
 from optgen.render import render
 
 
+WORDS = ("seed", "step_low", "step_high")
+"""What the argument struct holds besides, where random numbers are used."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Header:
     """What templates/c/header.h.jinja reads: ready strings."""
@@ -41,7 +45,8 @@ def struct_lines(kernel: Kernel, notes: Sequence[str]) -> tuple[str, ...]:
         f"  {ctype} {name};" + (f" /* {note} */" if note else "")
         for name, note in zip(called.fields, notes, strict=True)
     ]
-    if not called.fields:  # C knows no empty struct
+    rows += [f"  uint32_t {name};" for name in WORDS if kernel.random]
+    if not called.fields and not kernel.random:  # C knows no empty struct
         rows.append(f"  {ctype} unused;")
     return (*rows, "};")
 

@@ -15,6 +15,13 @@ from optgen.ir import DType, Expr, Kernel, Operation, reads, stage_expressions
 from optgen.render import render
 
 
+_WORDS = (
+    ("seed", "(uint32_t)seed"),
+    ("step_low", "(uint32_t)(uint64_t)step"),
+    ("step_high", "(uint32_t)((uint64_t)step >> 32)"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Host:
     """What templates/c/host.c.jinja reads: ready strings."""
@@ -57,6 +64,7 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
     """
     printer = CPrinter(DType.FLOAT64, lambda name: name)
     used = {name for a in kernel.host for name in reads(a.value)} | {*kernel.scalars}
+    used |= {"seed"} if kernel.random else set()
     written = {a.target for a in kernel.host}
     given = [(a.name, f"hyperparameters[{i}]") for i, a in enumerate(kernel.arguments)]
     given += [(s.name, f"scalar_states[{i}]") for i, s in enumerate(kernel.scalar_states)]
@@ -87,6 +95,8 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
         if s.name in written
     ]
     computed += [f"args->{name} = {cast}{name};" for name in kernel.scalars]
+    if kernel.random:
+        computed += [f"args->{name} = {value};" for name, value in _WORDS]
     return render(
         "c/host.c.jinja",
         _Host(f"{base}_host", struct, tuple(checks), (*loads, *computed)),

@@ -7,20 +7,26 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
+from optgen.backends.conversions import HALF_TYPES, conversions
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.storing import is_converted, loaded, random_lines, stored, storing
 from optgen.ir import (
     CHUNK,
     LANES,
     Assign,
     DType,
     Elementwise,
+    Half,
     Kernel,
     Scalars,
     stage_expressions,
 )
 from optgen.render import render
+
+
+_STEP = "(unsigned long long)args.step_high << 32 | args.step_low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +120,13 @@ class CudaBackend:
             comments=tuple(comments),
             launches=launches,
             structs=structs,
-            helpers=tuple(
-                helper(name, k.arithmetic)
-                for k in kernels
-                for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
+            helpers=(
+                *conversions(kernels[0], "cuda"),
+                *(
+                    helper(name, k.arithmetic)
+                    for k in kernels
+                    for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
+                ),
             ),
             stages=tuple(_render_stage(k, i) for k, i in stages),
         )
@@ -145,6 +154,7 @@ def _struct(kernel: Kernel, called: Abi) -> str:
     for name in called.fields:
         note = f"  /* {values[name]} */" if values.get(name) else ""
         rows.append(f"  {C_TYPES[called.dtype]} {name};{note}")
+    rows += [f"  unsigned int {name};" for name in called.words]
     return "\n".join((*rows, "};"))
 
 
@@ -164,7 +174,19 @@ def _launch_rules(called: Abi) -> tuple[str, ...]:
 
 def _pointer(kernel: Kernel, name: str, store: bool) -> str:
     constant = "" if store else "const "
-    return f"{constant}{C_TYPES[kernel.buffer(name).dtype]}* __restrict__ {name}"
+    return f"{constant}{_kept(kernel, name)}* __restrict__ {name}"
+
+
+def _kept(kernel: Kernel, name: str) -> str:
+    """Return the type of an array's elements."""
+    dtype = kernel.buffer(name).dtype
+    return HALF_TYPES["cuda"] if isinstance(dtype, Half) else C_TYPES[dtype]
+
+
+def _vector(kernel: Kernel, name: str, width: int) -> str:
+    """Return the type of `width` neighbours in an array."""
+    dtype = kernel.buffer(name).dtype
+    return f"{'ushort' if isinstance(dtype, Half) else C_TYPES[dtype]}{width}"
 
 
 def _signature(kernel: Kernel, launch: Launch) -> str:
@@ -188,14 +210,15 @@ def _signature(kernel: Kernel, launch: Launch) -> str:
 
 def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
     """Return assignments as statements, the rule's own line above each."""
-    ctype = C_TYPES[kernel.arithmetic]
+    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
     local = set(known)
     printer = CudaPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
     lines: list[str] = []
     for assign in body:
         if assign.formula:
             lines += comment(assign.formula, "//", 2)
-        declare = "" if assign.target in local else f"const {ctype} "
+        again = sum(a.target == assign.target for a in body) > 1
+        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
@@ -217,41 +240,75 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     tensor_scalars = reads_tensor_scalars(kernel, stage)
     sums = tuple(r.target for r in stage.reductions)
     update = f"{called.launches[index].entry}_update"
-    elements = [f"{ctype}& {n}" if n in stage.stores else f"const {ctype} {n}" for n in names]
+    parted = storing(kernel, stage)
+    inside = {n: f"{n}_stored" if is_converted(kernel, n) else n for n in names}
+    elements = [
+        f"{'' if n in stage.stores else 'const '}{_kept(kernel, n)}"
+        f"{'&' if n in stage.stores else ''} {inside[n]}"
+        for n in names
+    ]
+    converted = [n for n in names if is_converted(kernel, n)]
+    before = [
+        f"{'' if n in stage.stores else 'const '}{ctype} {n} = "
+        f"{loaded(kernel, n, inside[n])};"
+        for n in converted
+        if n in stage.loads
+    ]
+    before += random_lines(("element", _STEP, "args.seed", "args.tensor"), parted.random)
+    after = [
+        f"{inside[s.name]} = {stored(kernel, s, '__double2float_rn')};"
+        for s in parted.stores
+        if s.name in converted
+    ]
+    numbered = ("const unsigned long long element",) if parted.random else ()
     totals = [f"{ctype}& {name}" for name in sums]
     shared = [f"const {ctype} {name}" for name in tensor_scalars]
-    known = {*names, *sums, *tensor_scalars}
+    unread = {n for n in converted if n not in stage.loads}
+    known = {*names, *sums, *tensor_scalars, *parted.random} - unread
     results = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
-    loaded = [(n, "" if n in stage.stores else "const ") for n in names]
+    qualified = [(n, "" if n in stage.stores else "const ") for n in names]
 
-    def invoke(values: Iterable[str], lane: str) -> str:
+    def invoke(values: Iterable[str], lane: str, element: str) -> str:
         given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, "args")
+        given += (element,) if numbered else ()
         return f"{update}({', '.join(given)});"
 
     return _Pass(
         launch=called.launches[index],
         signature=_signature(kernel, called.launches[index]),
         update=update,
-        update_signature=", ".join((*elements, *totals, *shared, f"const {called.struct}& args")),
-        body=_statements(kernel, (*stage.body, *results), known),
+        update_signature=", ".join(
+            (*elements, *totals, *shared, f"const {called.struct}& args", *numbered)
+        ),
+        body=(*before, *_statements(kernel, (*parted.body, *results), known), *after),
         tensor_scalars=tuple(
             f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];"
             for name in tensor_scalars
         ),
         aligned=" | ".join(f"(unsigned long long){name}" for name in names),
         vector_loads=tuple(
-            f"{const}{ctype}{width} {n}_v = reinterpret_cast<{const}{ctype}{width}*>({n})[index];"
-            for n, const in loaded
+            f"{const}{_vector(kernel, n, width)} {n}_v"
+            + (
+                f" = reinterpret_cast<{const}{_vector(kernel, n, width)}*>({n})[index];"
+                if n in stage.loads or not kernel.mixed
+                else ";"
+            )
+            for n, const in qualified
         ),
         vector_calls=tuple(
-            invoke((f"{n}_v.{part}" for n in names), str(lane))
+            invoke((f"{n}_v.{part}" for n in names), str(lane), f"index * {width} + {lane}")
             for lane, part in enumerate("xyzw"[:width])
         ),
         vector_stores=tuple(
-            f"reinterpret_cast<{ctype}{width}*>({n})[index] = {n}_v;" for n in stage.stores
+            f"reinterpret_cast<{_vector(kernel, n, width)}*>({n})[index] = {n}_v;"
+            for n in stage.stores
         ),
-        element_loads=tuple(f"{const}{ctype} {n}_e = {n}[index];" for n, const in loaded),
-        element_call=invoke((f"{n}_e" for n in names), "lane"),
+        element_loads=tuple(
+            f"{const}{_kept(kernel, n)} {n}_e"
+            f"{f' = {n}[index]' if n in stage.loads or not kernel.mixed else ''};"
+            for n, const in qualified
+        ),
+        element_call=invoke((f"{n}_e" for n in names), "lane", "index"),
         element_stores=tuple(f"{n}[index] = {n}_e;" for n in stage.stores),
         sums=sums,
         first_sum=kernel.reductions.index(stage.reductions[0]) if sums else 0,

@@ -12,6 +12,7 @@ from optgen.ir import (
     ROUNDINGS,
     Assign,
     Elementwise,
+    Half,
     Kernel,
     Operation,
     Ref,
@@ -83,6 +84,47 @@ def _left_to_stores(stage: Elementwise) -> dict[str, int]:
         if assign.target not in touched:
             found[assign.target] = index
     return found
+
+
+def loaded(kernel: Kernel, name: str, value: str) -> str:
+    """Return a value of an array as C and CUDA convert it to the arithmetic type."""
+    dtype = kernel.buffer(name).dtype
+    return f"load_{dtype.value}({value})" if isinstance(dtype, Half) else value
+
+
+def stored(kernel: Kernel, store: Store, narrow: str) -> str:
+    """Return a result as C and CUDA round it to the type of its array.
+
+    Args:
+        kernel: The kernel.
+        store: What is stored.
+        narrow: What rounds float64 to float32: a cast or an intrinsic.
+    """
+    if store.random:
+        return f"store_bfloat16_stochastic({store.name}, {store.random})"
+    if isinstance(store.dtype, Half):
+        return f"store_{store.dtype.value}({store.name})"
+    if store.dtype is not kernel.arithmetic:
+        return f"{narrow}({store.name})" if narrow[0] != "(" else f"{narrow}{store.name}"
+    return store.name
+
+
+def random_lines(words: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the declarations of an element's random numbers in C and CUDA.
+
+    Args:
+        words: What `philox` is given: index, step, seed, number of the tensor.
+        names: The numbers that are read.
+    """
+    if not names:
+        return ()
+    lines = [f"const struct optgen_random random = philox({', '.join(words)});"]
+    kind = "uint32_t" if words[0].startswith("first") else "unsigned int"
+    for name in names:
+        number = RANDOM.index(name)
+        half = " >> 16" if number % 2 else " & 0xffffu"
+        lines.append(f"const {kind} {name} = random.word[{number // 2}]{half};")
+    return tuple(lines)
 
 
 def is_converted(kernel: Kernel, name: str) -> bool:

@@ -54,7 +54,7 @@ def measure(module: ModuleType, kernel: Kernel, spec: OptimizerSpec) -> Accuracy
     One tensor has values of mixed scales; others have no decay and are 0, have no gradient,
     or both: there rules that divide by norms show what they do at 0/0.
     """
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     own, of_grad = (array_type(kernel.buffer(name).dtype) for name in ("param", "grad"))
     rng = np.random.default_rng(7)
     param = rng.standard_normal(ELEMENTS).astype(own)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optgen.crosscheck.philox import random_numbers
 from optgen.crosscheck.types import array_type, limits
 from optgen.ir import Kernel, StorageType
 from optgen.spec import OptimizerSpec
@@ -80,13 +81,22 @@ def cases(kernel: Kernel) -> tuple[Case, ...]:
     return (*CASES, *_SUMS) if kernel.reductions else CASES
 
 
-def hyperparameters(spec: OptimizerSpec) -> dict[str, float]:
-    """Return values at which every term of the rule shows, inside the declared domains."""
+SEED = 4000000007
+"""What random numbers are chosen with: more than 31 bits."""
+
+
+def hyperparameters(spec: OptimizerSpec, kernel: Kernel | None = None) -> dict[str, float]:
+    """Return values at which every term of the rule shows, inside the declared domains.
+
+    Args:
+        spec: The rule.
+        kernel: Its kernel, where that may take more than the rule does: a seed.
+    """
     values: dict[str, float] = {}
     for item in spec.hyperparameters:
         value = VISIBLE.get(item.name, float(item.default))
         values[item.name] = value if value in spec.domains[item.symbol] else float(item.default)
-    return values
+    return values | ({"seed": SEED} if kernel is not None and kernel.random else {})
 
 
 def scalar_states(kernel: Kernel) -> dict[str, float]:
@@ -127,6 +137,17 @@ def _mix_in_specials(
     ).astype(array_type(dtype))  # fmt: skip
     places = rng.random(values.size) < 0.5
     values[places] = rng.choice(specials, int(places.sum()))
+
+
+def random_of(kernel: Kernel, case: Case, number: int = 0) -> dict[str, NDArray[Any]]:
+    """Return the random numbers that a kernel reads; none if it reads none.
+
+    Args:
+        kernel: The kernel.
+        case: Size and step.
+        number: The tensor's number in the call.
+    """
+    return random_numbers(case.n, case.step, SEED, number) if kernel.random else {}
 
 
 def same_bits(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:

@@ -41,9 +41,9 @@ _ROUNDINGS = {DType.FLOAT32: "to_float32"} | {t: f"to_{t.value}" for t in Half}
 _SEED = Argument(
     "seed",
     Fraction(0),
-    "the integers from 0 to 4294967295",
-    "(0 <= seed < 4294967296 and int(seed) == seed)",
-    "chooses the random numbers of stochastic rounding",
+    "[0, 4294967296)",
+    "0.0 <= seed < 4294967296.0",
+    "chooses the random numbers of stochastic rounding; an integer, a fraction is cut off",
 )
 _SMALLEST_FLOAT16 = Fraction(1, 2**24)
 
