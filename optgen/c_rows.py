@@ -40,8 +40,13 @@ class CompiledC:
     reason: str = ""
 
 
-def compile_c(spec: OptimizerSpec, source: SourceFile) -> CompiledC:
+def compile_c(spec: OptimizerSpec, source: SourceFile, identifier: str = "") -> CompiledC:
     """Compile the C of a rule, or say what is missing.
+
+    Args:
+        spec: The rule.
+        source: The C file.
+        identifier: The rule's name in identifiers, where a storage mix gives it another.
 
     Raises:
         CompileError: The compiler refused the text.
@@ -50,9 +55,9 @@ def compile_c(spec: OptimizerSpec, source: SourceFile) -> CompiledC:
         compiler = find_compiler()
     except BackendUnavailable as error:
         return CompiledC(None, None, f"{error.what} ({error.fix})")
-    path = compiled_library(compiler, source.text, f"{spec.identifier}.c")
+    path = compiled_library(compiler, source.text, f"{identifier or spec.identifier}.c")
     try:
-        return CompiledC(compiler, CLibrary(path, spec.identifier))
+        return CompiledC(compiler, CLibrary(path, identifier or spec.identifier))
     except OSError as error:
         return CompiledC(compiler, None, f"compiled C cannot be loaded: {error}")
 
@@ -88,7 +93,7 @@ def c_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, compiled: Com
     return Row(
         rule=spec.name,
         target="c",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile=compiler.short if compiler is not None and here else f"off: {compiled.reason}",
@@ -163,7 +168,7 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
         sums = run_sums(kernel, arrays, scalars, random) if case.n else {}
         expected.append((wanted, sums))
     groups = [(range(i, i + 1), 1) for i in range(len(tensors))]
-    groups += [(range(len(tensors)), threads) for threads in THREADS[:: 3 if kernel.mixed else 1]]
+    groups += [(range(len(tensors)), threads) for threads in THREADS]
     for group, threads in groups:
         runs = run_c(library, kernel, [tensors[i] for i in group], threads)
         for index, run in zip(group, runs, strict=True):

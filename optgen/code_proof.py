@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from optgen.crosscheck.ptx import Module
 from optgen.ir import Kernel
 
+UNREAD_MIXES = (
+    "proof (storage mixes): the lowered kernel is proved before its roundings for storage; what is "
+    "printed of mixes is run and compared, not read."
+)
+"""What a summary says of storage mixes."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodeProof:

@@ -10,7 +10,7 @@ from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.c_rows import c_levels, c_row, compile_c
-from optgen.code_proof import CodeProof, prove_compiled, prove_module
+from optgen.code_proof import UNREAD_MIXES, CodeProof, prove_compiled, prove_module
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -21,10 +21,12 @@ from optgen.errors import BackendUnavailable
 from optgen.ir import DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.report import Row, RuleBuild
+from optgen.passes.storage import store_as
+from optgen.report import Row, RuleBuild, joined
 from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
+from optgen.storage import parse_storage
 
 _PROVED = (
     "proved: equal means that the lowered kernel is proved equal to its rule over the reals, that "
@@ -64,7 +66,11 @@ class _Compiled:
 
 
 def build_rule(
-    spec: OptimizerSpec, targets: tuple[str, ...], dtypes: tuple[str, ...], archs: tuple[str, ...]
+    spec: OptimizerSpec,
+    targets: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    archs: tuple[str, ...],
+    storages: tuple[str, ...] = (),
 ) -> RuleBuild:
     """Generate, compile and check the kernels of one rule.
 
@@ -73,14 +79,32 @@ def build_rule(
         targets: Backends to print.
         dtypes: Types to print.
         archs: Architectures to compile CUDA for.
+        storages: Storage mixes to print besides.
+
+    Raises:
+        UsageError: A mix makes no sense for this rule.
     """
-    heading = Heading.of(spec)
     kernels = tuple(run_passes(lower(spec, DType(d))) for d in dtypes)
+    parts = [_build(spec, Heading.of(spec), kernels, targets, archs)]
+    for mix in map(parse_storage, storages):
+        kernel = store_as(run_passes(lower(spec, mix.arithmetic)), mix)
+        parts.append(_build(spec, Heading.of(spec, mix), (kernel,), targets, archs))
+    return joined(parts, storages)
+
+
+def _build(
+    spec: OptimizerSpec,
+    heading: Heading,
+    kernels: tuple[Kernel, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+) -> RuleBuild:
+    """Build one file per target: the kernels of every type, or that of one mix."""
     files = {t: BACKENDS[t].render(heading, kernels) for t in targets}
     # Compiled CUDA is compared with the NumPy kernel, asked for or not.
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
-    module = load_module(spec.identifier, text)
-    algebra = {k.arithmetic.value: check_algebra(spec, k) for k in kernels}
+    module = load_module(heading.identifier, text)
+    algebra = {k.label: check_algebra(spec, _unstored(spec, k)) for k in kernels}
     proofs: dict[tuple[str, str], CodeProof] = {}
     rows: list[Row] = []
     doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
@@ -88,24 +112,29 @@ def build_rule(
     binaries: list[tuple[str, bytes]] = []
     if "numpy" in targets:
         rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
-        proofs |= {("numpy", k.arithmetic.value): prove_module(k, text) for k in kernels}
+        proofs |= {("numpy", k.label): prove_module(k, text) for k in kernels if not k.mixed}
     if "c" in targets:
-        native = compile_c(spec, files["c"][0])
+        native = compile_c(spec, files["c"][0], heading.identifier)
         rows += [c_row(spec, kernel, module, native) for kernel in kernels]
         unread = CodeProof(unread=native.library is not None, off=native.library is None)
-        proofs |= {("c", k.arithmetic.value): unread for k in kernels}
+        proofs |= {("c", k.label): unread for k in kernels}
         levels += c_levels(native)
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
         rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
         modules = {item.arch: item.module for item in compiled}
-        proofs |= {("cuda", k.arithmetic.value): prove_compiled(k, modules) for k in kernels}
+        proofs |= {("cuda", k.label): prove_compiled(k, modules) for k in kernels if not k.mixed}
         for item in compiled:
-            stem = f"cuda/{spec.identifier}.{item.arch}"
+            stem = f"cuda/{heading.identifier}.{item.arch}"
             binaries.append((f"{stem}.cubin", item.compiled.cubin))
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
         levels += _levels(compiled, reason)
-    rows = [_proved(row, algebra[row.dtype], proofs[row.target, row.dtype]) for row in rows]
+    unread = CodeProof(unread=True)
+    rows = [
+        _proved(row, algebra[row.dtype], proofs.get((row.target, row.dtype), unread))
+        for row in rows
+    ]
+    levels += [UNREAD_MIXES for kernel in kernels if kernel.mixed]
     unproved = dict.fromkeys(doubt for found in proofs.values() for doubt in found.doubts)
     levels += [f"proof: {spec.name}: not proved: {doubt}" for doubt in unproved]
     return RuleBuild(
@@ -116,6 +145,11 @@ def build_rule(
         rows=tuple(rows),
         levels=tuple(levels),
     )
+
+
+def _unstored(spec: OptimizerSpec, kernel: Kernel) -> Kernel:
+    """Return the kernel before its roundings for storage: what is proved to be the rule."""
+    return run_passes(lower(spec, kernel.arithmetic)) if kernel.mixed else kernel
 
 
 def _proved(row: Row, algebra: Algebra, proof: CodeProof) -> Row:
@@ -175,7 +209,7 @@ def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
     return Row(
         rule=spec.name,
         target="numpy",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile="",
@@ -274,7 +308,7 @@ def _cuda_row(
     return Row(
         rule=spec.name,
         target="cuda",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile=f"off: {reason}" if reason else "failed" if compile_failures else archs,

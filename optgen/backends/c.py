@@ -11,26 +11,22 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.c_header import c_header, struct_lines
+from optgen.backends.c_header import c_header, call_structs
 from optgen.backends.c_host import helper_functions, host_function
-from optgen.backends.conversions import HALF_TYPES, conversions
+from optgen.backends.conversions import conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
-from optgen.backends.scalars import ScalarPrinter
-from optgen.backends.storing import loaded, random_lines, stored, storing
+from optgen.backends.storing import kept_type, loaded, random_lines, stored, storing
 from optgen.ir import (
     CHUNK,
     LANES,
     Assign,
     DType,
     Elementwise,
-    Half,
     Kernel,
     Scalars,
 )
 from optgen.render import render
-
-_STEP = "(uint64_t)args.step_high << 32 | args.step_low"
 
 SMALLEST_PART = 2 * CHUNK
 """Elements below which a further thread costs more than it saves."""
@@ -148,7 +144,10 @@ def _base(kernel: Kernel) -> str:
 
 def _kernel(kernel: Kernel) -> list[str]:
     """Return the functions of one type, in order."""
-    parts = [_structs(kernel), host_function(kernel, _base(kernel), abi(kernel).struct)]
+    parts = [
+        call_structs(kernel, _base(kernel)),
+        host_function(kernel, _base(kernel), abi(kernel).struct),
+    ]
     runs = []
     for index, stage in enumerate(kernel.stages):
         name = _stage_name(kernel, index)
@@ -193,26 +192,6 @@ def _threaded(name: str) -> str:
     )
 
 
-def _structs(kernel: Kernel) -> str:
-    called, host = abi(kernel), ScalarPrinter(repr)
-    ctype = C_TYPES[kernel.arithmetic]
-    values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
-    rows = [
-        *struct_lines(kernel, [values.get(name, "") for name in called.fields]),
-        "",
-        f"struct {_base(kernel)}_call {{",
-        "  uint64_t tensors;",
-        "  const uint64_t *n;",
-        "  void *const *pointers;",
-        f"  const struct {called.struct} *args;",
-        f"  {ctype} *partials, *scalars;",
-        "  uint64_t total, chunks;",
-        "};",
-        "",
-    ]
-    return "\n".join(rows)
-
-
 def _stage_name(kernel: Kernel, index: int) -> str:
     return _base(kernel) + (f"_stage{index + 1}" if len(kernel.stages) > 1 else "_update")
 
@@ -222,7 +201,7 @@ def _extras(kernel: Kernel, index: int) -> tuple[str, ...]:
     stage = kernel.stages[index]
     if isinstance(stage, Scalars):
         return ("chunks", "partials", "stride", "scalars")
-    found = ("partials", "stride") if stage.reductions else ()
+    found: tuple[str, ...] = ("partials", "stride") if stage.reductions else ()
     found += ("first", "tensor") if storing(kernel, stage).random else ()
     return (*found, "scalars") if reads_tensor_scalars(kernel, stage) else found
 
@@ -243,7 +222,7 @@ def _parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
         given.insert(0, "const uint64_t n")
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            given.append(f"{constant}{kept_type(kernel, name)} *restrict {name}_v")
+            given.append(f"{constant}{kept_type(kernel, name, 'c')} *restrict {name}_v")
     given += [spelled[name] for name in _extras(kernel, index)]
     return (*(f"{item}," for item in given[:-1]), f"{given[-1]}) {{")
 
@@ -267,7 +246,7 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
         names = [b.name for b in kernel.buffers]
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            ctype = kept_type(kernel, name)
+            ctype = kept_type(kernel, name, "c")
             place = f"call->pointers[{names.index(name)} * call->tensors + tensor]"
             given.append(f"({constant}{ctype} *){place} + at")
     given += [spelled[name] for name in _extras(kernel, index)]
@@ -289,12 +268,6 @@ def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tupl
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
-
-
-def kept_type(kernel: Kernel, name: str) -> str:
-    """Return the type of an array's elements."""
-    dtype = kernel.buffer(name).dtype
-    return HALF_TYPES["c"] if isinstance(dtype, Half) else C_TYPES[dtype]
 
 
 def _kept(kernel: Kernel, name: str) -> str:
@@ -346,7 +319,7 @@ def _elements(kernel: Kernel, index: int, stage: Elementwise) -> _Stage:
     terms = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
     parted = storing(kernel, stage)
     known = {*shared, *parted.random, *(buffers if not kernel.mixed else stage.loads)}
-    loads += random_lines(("first + index", _STEP, "args.seed", "tensor"), parted.random)
+    loads += random_lines("c", parted.random)
     body = _statements(kernel, (*parted.body, *terms), known)
     stores = [f"{s.name}_v[index] = {stored(kernel, s, '(float)')};" for s in parted.stores]
     added = [f"lanes[{slot}][lane] += {name};" for slot, name in enumerate(sums)]

@@ -9,10 +9,10 @@ from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.expressions import C_TYPES
 from optgen.backends.layout import comment
+from optgen.backends.scalars import ScalarPrinter
 from optgen.ir import Argument, Kernel
 from optgen.notation.text import number
 from optgen.render import render
-
 
 WORDS = ("seed", "step_low", "step_high")
 """What the argument struct holds besides, where random numbers are used."""
@@ -49,6 +49,27 @@ def struct_lines(kernel: Kernel, notes: Sequence[str]) -> tuple[str, ...]:
     if not called.fields and not kernel.random:  # C knows no empty struct
         rows.append(f"  {ctype} unused;")
     return (*rows, "};")
+
+
+def call_structs(kernel: Kernel, base: str) -> str:
+    """Return the argument struct of a kernel, and that of what its parts share."""
+    called, host = abi(kernel), ScalarPrinter(repr)
+    ctype = C_TYPES[kernel.arithmetic]
+    values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
+    rows = [
+        *struct_lines(kernel, [values.get(name, "") for name in called.fields]),
+        "",
+        f"struct {base}_call {{",
+        "  uint64_t tensors;",
+        "  const uint64_t *n;",
+        "  void *const *pointers;",
+        f"  const struct {called.struct} *args;",
+        f"  {ctype} *partials, *scalars;",
+        "  uint64_t total, chunks;",
+        "};",
+        "",
+    ]
+    return "\n".join(rows)
 
 
 def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) -> SourceFile:

@@ -14,7 +14,6 @@ from optgen.backends.layout import comment
 from optgen.ir import DType, Expr, Kernel, Operation, reads, stage_expressions
 from optgen.render import render
 
-
 _WORDS = (
     ("seed", "(uint32_t)seed"),
     ("step_low", "(uint32_t)(uint64_t)step"),

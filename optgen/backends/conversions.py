@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optgen.backends.storing import storing
+from optgen.backends.storing import HALF_TYPES, storing
 from optgen.ir import Elementwise, Expr, Half, Kernel, Operation
 
 _HELPERS: dict[str, str] = {
@@ -30,7 +30,7 @@ _HELPERS: dict[str, str] = {
   return {float_of}(({u32})stored << 16);
 }}
 """,
-    "store_bfloat16": """/* to bfloat16, to nearest, ties to even; a carry may run into infinity, a NaN stays one */
+    "store_bfloat16": """/* to bfloat16, to nearest, ties to even; carries may run into infinity */
 {inline} {u16} store_bfloat16(const float value) {{
   const {u32} bits = {bits_of}(value);
   const {u32} nearest = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
@@ -44,7 +44,7 @@ _HELPERS: dict[str, str] = {
   return ({u16})(moved >> 16 | (size > 0x7f800000u ? 0x40u : 0u));
 }}
 """,
-    "load_float16": """/* float16: subnormals are multiples of 2^-24; others get the exponent of a float32 */
+    "load_float16": """/* float16: subnormals are multiples of 2^-24 */
 {inline} float load_float16(const {u16} stored) {{
   const {u32} size = stored & 0x7fffu, sign = ({u32})(stored & 0x8000u) << 16;
   const {u32} normal = (size << 13) + (size < 0x7c00u ? 0x38000000u : 0x70000000u);
@@ -52,7 +52,7 @@ _HELPERS: dict[str, str] = {
   return {float_of}((size < 0x400u ? small : normal) | sign);
 }}
 """,
-    "store_float16": """/* to float16, to nearest, ties to even: below 2^-14 a sum with 0.5 rounds to 2^-24 */
+    "store_float16": """/* to float16, likewise: below 2^-14 a sum with 0.5 rounds to 2^-24 */
 {inline} {u16} store_float16(const float value) {{
   const {u32} bits = {bits_of}(value), size = bits & 0x7fffffffu;
   const {u32} normal = (size - 0x38000000u + 0xfffu + (size >> 13 & 1u)) >> 13;
@@ -62,7 +62,7 @@ _HELPERS: dict[str, str] = {
   return ({u16})((size < 0x47800000u ? finite : large) | (bits >> 16 & 0x8000u));
 }}
 """,
-    "philox": """/* Philox4x32-10 (Salmon et al. 2011): an element's random numbers, the same everywhere */
+    "philox": """/* Philox4x32-10 (Salmon et al. 2011): random numbers of an element */
 struct optgen_random {{
   {u32} word[4];
 }};
@@ -87,7 +87,7 @@ struct optgen_random {{
 
 _C = {
     "inline": "static inline",
-    "u16": "uint16_t",
+    "u16": HALF_TYPES["c"],
     "u32": "uint32_t",
     "u64": "uint64_t",
     "bits_of": "bits_of",
@@ -97,7 +97,7 @@ _C = {
 }
 _CUDA = {
     "inline": "static __device__ __forceinline__",
-    "u16": "unsigned short",
+    "u16": HALF_TYPES["cuda"],
     "u32": "unsigned int",
     "u64": "unsigned long long",
     "bits_of": "__float_as_uint",
@@ -105,9 +105,6 @@ _CUDA = {
     "mul": "__fmul_rn((float)size, 5.9604644775390625e-08f)",
     "add": "__fadd_rn(fabsf(value), 0.5f)",
 }
-
-HALF_TYPES: dict[str, str] = {"c": _C["u16"], "cuda": _CUDA["u16"]}
-"""How an array of two-byte elements is declared."""
 
 
 def conversions(kernel: Kernel, language: str) -> tuple[str, ...]:

@@ -7,26 +7,30 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.conversions import HALF_TYPES, conversions
+from optgen.backends.conversions import conversions
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
-from optgen.backends.storing import is_converted, loaded, random_lines, stored, storing
+from optgen.backends.storing import (
+    is_converted,
+    kept_type,
+    loaded,
+    random_lines,
+    stored,
+    storing,
+    vector_type,
+)
 from optgen.ir import (
     CHUNK,
     LANES,
     Assign,
     DType,
     Elementwise,
-    Half,
     Kernel,
     Scalars,
     stage_expressions,
 )
 from optgen.render import render
-
-
-_STEP = "(unsigned long long)args.step_high << 32 | args.step_low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +178,7 @@ def _launch_rules(called: Abi) -> tuple[str, ...]:
 
 def _pointer(kernel: Kernel, name: str, store: bool) -> str:
     constant = "" if store else "const "
-    return f"{constant}{_kept(kernel, name)}* __restrict__ {name}"
-
-
-def _kept(kernel: Kernel, name: str) -> str:
-    """Return the type of an array's elements."""
-    dtype = kernel.buffer(name).dtype
-    return HALF_TYPES["cuda"] if isinstance(dtype, Half) else C_TYPES[dtype]
-
-
-def _vector(kernel: Kernel, name: str, width: int) -> str:
-    """Return the type of `width` neighbours in an array."""
-    dtype = kernel.buffer(name).dtype
-    return f"{'ushort' if isinstance(dtype, Half) else C_TYPES[dtype]}{width}"
+    return f"{constant}{kept_type(kernel, name, 'cuda')}* __restrict__ {name}"
 
 
 def _signature(kernel: Kernel, launch: Launch) -> str:
@@ -243,18 +235,17 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     parted = storing(kernel, stage)
     inside = {n: f"{n}_stored" if is_converted(kernel, n) else n for n in names}
     elements = [
-        f"{'' if n in stage.stores else 'const '}{_kept(kernel, n)}"
+        f"{'' if n in stage.stores else 'const '}{kept_type(kernel, n, 'cuda')}"
         f"{'&' if n in stage.stores else ''} {inside[n]}"
         for n in names
     ]
     converted = [n for n in names if is_converted(kernel, n)]
     before = [
-        f"{'' if n in stage.stores else 'const '}{ctype} {n} = "
-        f"{loaded(kernel, n, inside[n])};"
+        f"{'' if n in stage.stores else 'const '}{ctype} {n} = {loaded(kernel, n, inside[n])};"
         for n in converted
         if n in stage.loads
     ]
-    before += random_lines(("element", _STEP, "args.seed", "args.tensor"), parted.random)
+    before += random_lines("cuda", parted.random)
     after = [
         f"{inside[s.name]} = {stored(kernel, s, '__double2float_rn')};"
         for s in parted.stores
@@ -287,9 +278,9 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
         ),
         aligned=" | ".join(f"(unsigned long long){name}" for name in names),
         vector_loads=tuple(
-            f"{const}{_vector(kernel, n, width)} {n}_v"
+            f"{const}{vector_type(kernel, n, width)} {n}_v"
             + (
-                f" = reinterpret_cast<{const}{_vector(kernel, n, width)}*>({n})[index];"
+                f" = reinterpret_cast<{const}{vector_type(kernel, n, width)}*>({n})[index];"
                 if n in stage.loads or not kernel.mixed
                 else ";"
             )
@@ -300,11 +291,11 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
             for lane, part in enumerate("xyzw"[:width])
         ),
         vector_stores=tuple(
-            f"reinterpret_cast<{_vector(kernel, n, width)}*>({n})[index] = {n}_v;"
+            f"reinterpret_cast<{vector_type(kernel, n, width)}*>({n})[index] = {n}_v;"
             for n in stage.stores
         ),
         element_loads=tuple(
-            f"{const}{_kept(kernel, n)} {n}_e"
+            f"{const}{kept_type(kernel, n, 'cuda')} {n}_e"
             f"{f' = {n}[index]' if n in stage.loads or not kernel.mixed else ''};"
             for n, const in qualified
         ),

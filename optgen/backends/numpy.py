@@ -82,6 +82,7 @@ class _Types:
     """What templates/numpy/mixed.py.jinja reads."""
 
     types: str
+    arithmetic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     parts += [render(template, _types(kernel)) for template in helpers]
     defaults = tuple(f"{a.name}={_default(a)}" for a in kernel.arguments)
     names = [a.name for a in kernel.arguments]
-    states = [
-        (b.name, b.copies or float(b.initial)) for b in kernel.buffers if b.role == "state"
-    ]
+    states = [(b.name, b.copies or float(b.initial)) for b in kernel.buffers if b.role == "state"]
     scalar_states = [(s.name, s.initial) for s in kernel.scalar_states]
     docs = [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
     docs.append("")
@@ -217,9 +216,7 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     assert isinstance(stage, Elementwise)
     text = "\n".join(printed.lines)
     converted = _converted(kernel, index)
-    arrays = tuple(
-        f"{n}_stored" if n in converted else n for n in _arrays(kernel, stage)
-    )
+    arrays = tuple(f"{n}_stored" if n in converted else n for n in _arrays(kernel, stage))
     rows = [f"row{i}" for i in range(printed.rows) if f"row{i}" in text]
     masks = [f"mask{i}" for i in range(printed.masks) if f"mask{i}" in text]
     lines = [f"count = {arrays[0]}.size"] if rows or masks or converted else []
@@ -287,7 +284,7 @@ def _random(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
 
 def _types(kernel: Kernel) -> _Types:
     kept = {b.name: b.dtype.value for b in kernel.buffers}
-    return _Types(repr(kept).replace("'", '"'))
+    return _Types(repr(kept).replace("'", '"'), kernel.arithmetic.value)
 
 
 def _default(argument: Argument) -> str:

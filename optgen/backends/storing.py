@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optgen.backends.expressions import C_TYPES
 from optgen.ir import (
     RANDOM,
     ROUNDINGS,
@@ -86,6 +87,22 @@ def _left_to_stores(stage: Elementwise) -> dict[str, int]:
     return found
 
 
+HALF_TYPES = {"c": "uint16_t", "cuda": "unsigned short"}
+"""How an element of two bytes is declared."""
+
+
+def kept_type(kernel: Kernel, name: str, language: str) -> str:
+    """Return the type of an array's elements, in `"c"` or `"cuda"`."""
+    dtype = kernel.buffer(name).dtype
+    return HALF_TYPES[language] if isinstance(dtype, Half) else C_TYPES[dtype]
+
+
+def vector_type(kernel: Kernel, name: str, width: int) -> str:
+    """Return the type of `width` neighbours in an array, in CUDA."""
+    dtype = kernel.buffer(name).dtype
+    return f"{'ushort' if isinstance(dtype, Half) else C_TYPES[dtype]}{width}"
+
+
 def loaded(kernel: Kernel, name: str, value: str) -> str:
     """Return a value of an array as C and CUDA convert it to the arithmetic type."""
     dtype = kernel.buffer(name).dtype
@@ -109,22 +126,30 @@ def stored(kernel: Kernel, store: Store, narrow: str) -> str:
     return store.name
 
 
-def random_lines(words: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the declarations of an element's random numbers in C and CUDA.
-
-    Args:
-        words: What `philox` is given: index, step, seed, number of the tensor.
-        names: The numbers that are read.
-    """
+def random_lines(language: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the declarations of an element's random numbers, in `"c"` or `"cuda"`."""
     if not names:
         return ()
-    lines = [f"const struct optgen_random random = philox({', '.join(words)});"]
-    kind = "uint32_t" if words[0].startswith("first") else "unsigned int"
+    kind, words = _PHILOX[language]
+    lines = [f"const struct optgen_random random = philox({words});"]
     for name in names:
         number = RANDOM.index(name)
         half = " >> 16" if number % 2 else " & 0xffffu"
         lines.append(f"const {kind} {name} = random.word[{number // 2}]{half};")
     return tuple(lines)
+
+
+_PHILOX = {
+    "c": (
+        "uint32_t",
+        "first + index, (uint64_t)args.step_high << 32 | args.step_low, args.seed, tensor",
+    ),
+    "cuda": (
+        "unsigned int",
+        "element, (unsigned long long)args.step_high << 32 | args.step_low, args.seed, args.tensor",
+    ),
+}
+"""The type of a random number, and what chooses it: element, step, seed, number of the tensor."""
 
 
 def is_converted(kernel: Kernel, name: str) -> bool:

@@ -138,7 +138,9 @@ def _exact_step(
         if master is not None:
             known["param"] = master
         if comp is not None:
-            known["param"] = [mpmath.mpf(p) + mpmath.mpf(c) for p, c in zip(known["param"], comp)]
+            known["param"] = [
+                mpmath.mpf(p) + mpmath.mpf(c) for p, c in zip(known["param"], comp, strict=True)
+            ]
     exact = dict(oracle_step(spec, known, hyperparameters, step))
     exact |= {MASTER: exact["param"]} if master is not None else {}
     zeros = [mpmath.mpf(0)] * len(values["param"])

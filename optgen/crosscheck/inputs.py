@@ -125,9 +125,7 @@ def arrays(
     return result
 
 
-def _mix_in_specials(
-    values: NDArray[Any], dtype: StorageType, rng: np.random.Generator
-) -> None:
+def _mix_in_specials(values: NDArray[Any], dtype: StorageType, rng: np.random.Generator) -> None:
     tiny, subnormal, largest = limits(dtype)
     specials = np.array(
         [

@@ -24,9 +24,7 @@ def philox(counter: tuple[Words, ...], key: tuple[int, int]) -> tuple[Words, ...
     """Return the four words of every counter, given as four arrays of words."""
     for number in range(_ROUNDS):
         round_key = [(k + number * w) % 2**32 for k, w in zip(key, _WEYL, strict=True)]
-        products = [
-            c * np.uint64(m) for c, m in zip(counter[::2], _MULTIPLIERS, strict=True)
-        ]
+        products = [c * np.uint64(m) for c, m in zip(counter[::2], _MULTIPLIERS, strict=True)]
         (high0, low0), (high1, low1) = (
             (p >> np.uint64(32), p % np.uint64(2**32)) for p in products
         )

@@ -17,8 +17,10 @@ def array_type(dtype: StorageType) -> np.dtype[Any]:
     Raises:
         BackendUnavailable: It is bfloat16, and ml_dtypes is not installed.
     """
+    found: np.dtype[Any]
     if dtype is not Half.BFLOAT16:
-        return np.dtype(dtype.value)
+        found = np.dtype(dtype.value)
+        return found
     try:
         import ml_dtypes
     except ImportError as error:
@@ -26,7 +28,8 @@ def array_type(dtype: StorageType) -> np.dtype[Any]:
             "kernels on bfloat16 arrays cannot be checked without ml_dtypes",
             fix="pip install 'optgen[bfloat16]'",
         ) from error
-    return np.dtype(ml_dtypes.bfloat16)
+    found = np.dtype(ml_dtypes.bfloat16)
+    return found
 
 
 def limits(dtype: StorageType) -> tuple[float, float, float]:

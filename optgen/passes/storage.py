@@ -72,7 +72,7 @@ def store_as(kernel: Kernel, storage: Storage) -> Kernel:
         name=f"{kernel.name}_{storage.identifier}",
         buffers=tuple(buffers),
         arguments=_arguments(kernel, storage),
-        mixed=True,
+        mix=str(storage),
     )
     if storage.master is not None:
         mixed = _on_stages(mixed, _with_master)
