@@ -117,11 +117,12 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
     states = inputs.scalar_states(kernel)
     dtype = kernel.arithmetic.value
     for at, argument in enumerate(kernel.arguments):
-        for value in (-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf, np.nan):
+        for value in (-np.inf, -1.0, -0.0, 0.0, 1e-50, 0.5, 1.0, 2.0, np.inf, np.nan):
             tried = given.copy()
             tried[at] = value
             refused = library.host(dtype, tried, 1, 1, *_room(kernel))
-            if refused != (0 if argument.holds(value) else at + 1):
+            vanishes = argument.name in kernel.scalars and value and not np.dtype(dtype).type(value)
+            if refused != (0 if argument.holds(value) and not vanishes else at + 1):
                 return f"host: {argument.name} = {value}: {refused} is returned"
     for step, n in zip(STEPS, range(1, 1 + len(STEPS)), strict=True):
         host = host_values(kernel, hyperparameters, step, states, n)

@@ -49,8 +49,8 @@ def test_types_of_a_mix():
     [
         ("bfloat16", "names 1 types"),
         ("float32-float32-float32-float64-float64", "names 5 types"),
-        ("bfloat16-bf16-float32", "no type 'bf16' did you mean 'bfloat16'"),
-        ("bfloat16-bfloat16-float32+kahn", "no option '+kahn' did you mean 'kahan'"),
+        ("bfloat16-bf16-float32", "no type 'bf16'\n  Fix: did you mean 'bfloat16'"),
+        ("bfloat16-bfloat16-float32+kahn", "no option '+kahn'\n  Fix: did you mean 'kahan'"),
         ("bfloat16-bfloat16-float64", "bfloat16 beside float64 buys nothing"),
         ("float32-float32-float32-float32", "a master copy in float32 holds no more"),
         ("float32-float32-float32-bfloat16", "a master copy in bfloat16 holds no more"),
@@ -65,7 +65,7 @@ def test_types_of_a_mix():
 def test_what_makes_no_sense_is_refused_with_the_reason(text, said):
     with pytest.raises(UsageError) as caught:
         parse_storage(text)
-    assert said in f"{caught.value} {caught.value.fix}"
+    assert said in str(caught.value)
 
 
 def test_which_states_hold_squares():

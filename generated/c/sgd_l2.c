@@ -69,7 +69,8 @@ struct optgen_sgd_l2_float32_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_sgd_l2_float32_host(
     const double *hyperparameters,
     const double step,
@@ -80,6 +81,8 @@ int optgen_sgd_l2_float32_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
+  if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
@@ -172,7 +175,8 @@ struct optgen_sgd_l2_float64_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_sgd_l2_float64_host(
     const double *hyperparameters,
     const double step,

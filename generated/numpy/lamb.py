@@ -67,6 +67,7 @@ def step(
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
+    _check_small(param, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
     hyperparameters = (lr, beta1, beta2, eps, weight_decay)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
@@ -403,3 +404,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _check_small(param, **given):
+    """Raise ValueError for a hyperparameter that would be 0 once it is rounded to float32."""
+    small = [name for name, value in given.items() if 0.0 < abs(value) <= 2.0**-150]
+    params = param if isinstance(param, (list, tuple)) else [param]
+    if small and any(getattr(p, "dtype", None) == np.float32 for p in params):
+        raise ValueError(
+            f"{small[0]} = {given[small[0]]} is 0 in float32, in which the update is computed; "
+            "pass 0 if that is meant"
+        )

@@ -51,6 +51,7 @@ def step(param, grad, state, *, lr=0.01, alpha=0.99, eps=1e-08, **unknown):
         raise ValueError(f"alpha = {alpha} lies outside [0, 1)")
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
+    _check_small(param, lr=lr, alpha=alpha, eps=eps)
     hyperparameters = (lr, alpha, eps)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
@@ -204,3 +205,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _check_small(param, **given):
+    """Raise ValueError for a hyperparameter that would be 0 once it is rounded to float32."""
+    small = [name for name, value in given.items() if 0.0 < abs(value) <= 2.0**-150]
+    params = param if isinstance(param, (list, tuple)) else [param]
+    if small and any(getattr(p, "dtype", None) == np.float32 for p in params):
+        raise ValueError(
+            f"{small[0]} = {given[small[0]]} is 0 in float32, in which the update is computed; "
+            "pass 0 if that is meant"
+        )

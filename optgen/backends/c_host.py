@@ -77,6 +77,12 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
         f"if (!({_condition(a.condition, f'hyperparameters[{i}]')})) return {i + 1};"
         for i, a in enumerate(kernel.arguments)
     ]
+    checks += [
+        f"if (hyperparameters[{i}] != 0.0 && fabs(hyperparameters[{i}]) <= 0x1p-150) "
+        f"return {i + 1}; /* 0 in float */"
+        for i, a in enumerate(kernel.arguments)
+        if a.name in kernel.scalars and kernel.arithmetic is DType.FLOAT32
+    ]
     computed: list[str] = []
     for assign in kernel.host:
         if assign.formula:

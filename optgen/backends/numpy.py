@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.layout import WIDTH, call, comment
+from optgen.backends.numpy_storing import (
+    converted_arrays,
+    load_lines,
+    random_argument,
+    store_lines,
+    stored_apart,
+)
 from optgen.backends.scalars import ScalarPrinter
-from optgen.backends.storing import is_converted, storing
 from optgen.backends.ufuncs import Printed, StagePrinter
 from optgen.ir import (
     CHUNK,
-    RANDOM,
     Argument,
     DType,
     Elementwise,
-    Half,
     Kernel,
     Scalars,
     reads,
@@ -73,16 +77,18 @@ class _Module:
     signature: tuple[str, ...]
     arguments: tuple[Argument, ...]
     numbers: tuple[str, ...]
+    small: tuple[str, ...]
     hyperparameters_tuple: str
     parts: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Types:
-    """What templates/numpy/mixed.py.jinja reads."""
+    """What templates/numpy/mixed.py.jinja and small.py.jinja read."""
 
     types: str
     arithmetic: str
+    computes_single: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,8 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     parts = [render(f"numpy/{'run_random' if kernel.random else 'run'}.py.jinja", _Nothing())]
     parts += [render(f"numpy/{part}.py.jinja", update) for part in ("update", "workspace")]
     helpers = ["numpy/checks.py.jinja", "numpy/keywords.py.jinja"]
+    if _small(kernel):
+        helpers.append("numpy/small.py.jinja")
     helpers.insert(1, "numpy/mixed.py.jinja" if kernel.mixed else "numpy/arrays.py.jinja")
     if kernel.random:
         helpers.insert(0, "numpy/random.py.jinja")
@@ -139,6 +147,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         arrays=_arrays_in_words(kernel),
         signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
         arguments=kernel.arguments,
+        small=_small(kernel),
         numbers=call("_check_numbers(", tuple(f"{n}={n}" for n in names), indent=4),
         hyperparameters_tuple=f"({', '.join(names)}{',' if len(names) == 1 else ''})",
         parts="\n\n".join(parts),
@@ -166,7 +175,7 @@ def _update(kernel: Kernel) -> _Update:
         scalars=tuple(f"{name} = kind({name})" for name in kernel.scalars),
         run=tuple(_run(kernel)),
         blocks=tuple(_block(kernel, index, printed[index]) for index in sorted(printed)),
-        rows=max(p.rows + len(_converted(kernel, i)) for i, p in printed.items()),
+        rows=max(p.rows + len(converted_arrays(kernel, i)) for i, p in printed.items()),
         masks=max(p.masks for p in printed.values()),
         chunk_rows="_CHUNK" if kernel.reductions else "0",
         kind=f"np.{kernel.arithmetic.value}" if kernel.mixed else "param.dtype.type",
@@ -215,20 +224,20 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     stage = kernel.stages[index]
     assert isinstance(stage, Elementwise)
     text = "\n".join(printed.lines)
-    converted = _converted(kernel, index)
+    converted = converted_arrays(kernel, index)
     arrays = tuple(f"{n}_stored" if n in converted else n for n in _arrays(kernel, stage))
     rows = [f"row{i}" for i in range(printed.rows) if f"row{i}" in text]
     masks = [f"mask{i}" for i in range(printed.masks) if f"mask{i}" in text]
     lines = [f"count = {arrays[0]}.size"] if rows or masks or converted else []
     lines += [f"{name} = work.rows[{name[3:]}, :count]" for name in rows]
     lines += [f"{name} = work.masks[{name[4:]}, :count]" for name in masks]
-    lines += _loads(kernel, stage, converted, printed.rows)
+    lines += load_lines(kernel, stage, converted, printed.rows)
     lines += printed.lines
-    lines += _stores(kernel, stage)
+    lines += store_lines(kernel, stage)
     sums = [r.target for r in stage.reductions]
     if sums:
         lines.append(f"return {', '.join(sums)}")
-    parameters = (*arrays, *_scalars(kernel, stage), *_random(kernel, stage), "work")
+    parameters = (*arrays, *_scalars(kernel, stage), *random_argument(kernel, stage), "work")
     return _Block(
         signature=call(f"def _stage{index + 1}(", parameters, "):"),
         doc="Update one block of elements" + (" and return its part of the sums" if sums else ""),
@@ -236,55 +245,22 @@ def _block(kernel: Kernel, index: int, printed: Printed) -> _Block:
     )
 
 
-def stored_apart(kernel: Kernel, stage: Elementwise) -> Elementwise:
-    """Return a stage without the roundings that its stores do."""
-    return replace(stage, body=storing(kernel, stage).body)
-
-
-def _converted(kernel: Kernel, index: int) -> tuple[str, ...]:
-    """Return the arrays of a stage that are kept in another type than the arithmetic one."""
-    stage = kernel.stages[index]
-    assert isinstance(stage, Elementwise)
-    return tuple(n for n in _arrays(kernel, stage) if is_converted(kernel, n))
-
-
-def _loads(
-    kernel: Kernel, stage: Elementwise, converted: tuple[str, ...], first: int
-) -> Iterator[str]:
-    """Yield what converts arrays into rows of the workspace, from row `first` on."""
-    for row, name in enumerate(converted, first):
-        yield f"{name} = work.rows[{row}, :count]"
-        if name not in stage.loads:
-            continue
-        if kernel.buffer(name).dtype is Half.BFLOAT16:
-            yield f"_load_bfloat16({name}_stored, {name})"
-        else:
-            yield f"np.copyto({name}, {name}_stored)"
-    for name in storing(kernel, stage).random:
-        yield f"{name} = random[{RANDOM.index(name)}]"
-
-
-def _stores(kernel: Kernel, stage: Elementwise) -> Iterator[str]:
-    """Yield what rounds results into the arrays that keep them."""
-    for store in storing(kernel, stage).stores:
-        if store.dtype is kernel.arithmetic:
-            continue
-        if store.random:
-            yield f"_store_bfloat16_random({store.name}, {store.random}, {store.name}_stored)"
-        elif store.dtype is Half.BFLOAT16:
-            yield f"_store_bfloat16({store.name}, {store.name}_stored)"
-        else:
-            yield f'np.copyto({store.name}_stored, {store.name}, casting="unsafe")'
-
-
-def _random(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
-    """Return `random` if a stage reads random numbers."""
-    return ("random",) if storing(kernel, stage).random else ()
-
-
 def _types(kernel: Kernel) -> _Types:
     kept = {b.name: b.dtype.value for b in kernel.buffers}
-    return _Types(repr(kept).replace("'", '"'), kernel.arithmetic.value)
+    single = 'any(getattr(p, "dtype", None) == np.float32 for p in params)'
+    return _Types(
+        types=repr(kept).replace("'", '"'),
+        arithmetic=kernel.arithmetic.value,
+        computes_single="params" if kernel.mixed else single,
+    )
+
+
+def _small(kernel: Kernel) -> tuple[str, ...]:
+    """Return the check of what stages read just as it is given."""
+    names = [a.name for a in kernel.arguments if a.name in kernel.scalars]
+    given = ("param", *(f"{name}={name}" for name in names))
+    wide = kernel.mixed and kernel.arithmetic is DType.FLOAT64
+    return call("_check_small(", given, indent=4) if names and not wide else ()
 
 
 def _default(argument: Argument) -> str:
@@ -318,13 +294,15 @@ def _run(kernel: Kernel) -> list[str]:
                 lines += tensor.assign(assign)
             continue
         blocks = tuple(f"{name}[block]" for name in _arrays(kernel, stage))
-        arguments = (*blocks, *_scalars(kernel, stage), *_random(kernel, stage), "work")
+        arguments = (*blocks, *_scalars(kernel, stage), *random_argument(kernel, stage), "work")
         sums = [r.target for r in stage.reductions]
         lines += [f"{name} = []" for name in sums]
         lines.append("for block in blocks:")
-        if _random(kernel, stage):
+        if random_argument(kernel, stage):
             lines.append("    count = param[block].size")
-            lines.append("    random = _random(block.start, count, steps, int(seed), number)")
+            lines.append(
+                "    random = _random(block.start, count, steps, int(seed), number)"
+            )
         result = "".join(f"{name}_chunk, " for name in sums).removesuffix(", ")
         head = f"{result} = _stage{index + 1}(" if sums else f"_stage{index + 1}("
         lines += [f"    {line}" for line in call(head, arguments, indent=8)]

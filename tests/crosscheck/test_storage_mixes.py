@@ -9,8 +9,6 @@ import random
 
 import pytest
 
-pytest.importorskip("ml_dtypes")
-
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
 from optgen.c_rows import c_difference, host_difference
@@ -29,6 +27,7 @@ from optgen.runtime.compiler import find_compiler
 from optgen.runtime.libraries import compiled_library
 from optgen.storage import parse_storage
 
+pytest.importorskip("ml_dtypes")
 RULES = load_catalogue()
 MIXES = """
     float32-float32-float64 float32-float64-float32 float64-float32-float64
