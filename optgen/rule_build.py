@@ -27,6 +27,7 @@ from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 from optgen.storage import parse_storage
+from optgen.unchecked import unchecked_build, why_unchecked
 
 _PROVED = (
     "proved: equal means that the lowered kernel is proved equal to its rule over the reals, that "
@@ -101,10 +102,15 @@ def _build(
 ) -> RuleBuild:
     """Build one file per target: the kernels of every type, or that of one mix."""
     files = {t: BACKENDS[t].render(heading, kernels) for t in targets}
+    # What is proved is the kernel before its roundings for storage.
+    plain = {k.arithmetic: run_passes(lower(spec, k.arithmetic)) for k in kernels}
+    algebra = {k.label: check_algebra(spec, plain[k.arithmetic]) for k in kernels}
+    if reason := why_unchecked(kernels):
+        proved = algebra[kernels[0].label].word
+        return unchecked_build(heading, kernels[0], files, proved, reason)
     # Compiled CUDA is compared with the NumPy kernel, asked for or not.
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
     module = load_module(heading.identifier, text)
-    algebra = {k.label: check_algebra(spec, _unstored(spec, k)) for k in kernels}
     proofs: dict[tuple[str, str], CodeProof] = {}
     rows: list[Row] = []
     doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
@@ -145,11 +151,6 @@ def _build(
         rows=tuple(rows),
         levels=tuple(levels),
     )
-
-
-def _unstored(spec: OptimizerSpec, kernel: Kernel) -> Kernel:
-    """Return the kernel before its roundings for storage: what is proved to be the rule."""
-    return run_passes(lower(spec, kernel.arithmetic)) if kernel.mixed else kernel
 
 
 def _proved(row: Row, algebra: Algebra, proof: CodeProof) -> Row:

@@ -36,7 +36,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "crosscheck": ("crosscheck",),
     "pipeline": (
         *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
-        *("c_rows", "code_proof", "rule_build", "pipeline"),
+        *("c_rows", "code_proof", "unchecked", "rule_build", "pipeline"),
     ),
     "cli": ("cli", "__main__", "__init__"),
 }

@@ -300,9 +300,7 @@ def _run(kernel: Kernel) -> list[str]:
         lines.append("for block in blocks:")
         if random_argument(kernel, stage):
             lines.append("    count = param[block].size")
-            lines.append(
-                "    random = _random(block.start, count, steps, int(seed), number)"
-            )
+            lines.append("    random = _random(block.start, count, steps, int(seed), number)")
         result = "".join(f"{name}_chunk, " for name in sums).removesuffix(", ")
         head = f"{result} = _stage{index + 1}(" if sums else f"_stage{index + 1}("
         lines += [f"    {line}" for line in call(head, arguments, indent=8)]

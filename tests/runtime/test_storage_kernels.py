@@ -165,3 +165,17 @@ def test_a_mix_that_was_not_built_says_how_to_build_it():
     with pytest.raises(UsageError, match="no generated kernel 'sgd' in storage 'float16-float16-f"):
         load_kernel("sgd", storage="float16-float16-float16")
     assert load_kernel("sgd", storage="float32-float32-float32").init(np.ones(2))
+
+
+def test_a_build_without_ml_dtypes_prints_and_says_what_it_did_not_run(monkeypatch):
+    from optgen.rule_build import build_rule
+
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    built = build_rule(RULES["sgd"], ("c", "cuda"), ("float32",), (), ("bfloat16-float32-float32",))
+    mixed = [row for row in built.rows if row.dtype == "bfloat16-float32-float32"]
+    assert [(row.target, row.run, row.algebra) for row in mixed] == [
+        ("c", "off", "equal"),
+        ("cuda", "off", "equal"),
+    ]
+    assert any("pip install 'optgen[bfloat16]'" in line for line in built.levels)
+    assert "c/sgd_bfloat16_float32_float32.c" in {file.path for file in built.files}
