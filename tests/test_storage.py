@@ -103,6 +103,11 @@ def test_names_that_storage_needs_are_refused(monkeypatch):
         store_as(taken, parse_storage("bfloat16-bfloat16-float32+stochastic"))
 
 
+def test_a_rule_without_states_has_nothing_to_round_in_them():
+    with pytest.raises(UsageError, match="sgd has no state, so nothing is in bfloat16"):
+        stored("sgd", "float32-float32-bfloat16+stochastic")
+
+
 def test_a_uniform_mix_changes_nothing():
     kernel = run_passes(lower(RULES["adamw"], DType.FLOAT32))
     assert store_as(kernel, parse_storage("float32-float32-float32")) is kernel

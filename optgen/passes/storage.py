@@ -96,6 +96,12 @@ def _arguments(kernel: Kernel, storage: Storage) -> tuple[Argument, ...]:
     """Return the hyperparameters; eps must be a float16 where squares are kept in float16."""
     squares = kept_squares(kernel)
     if storage.rounding == "stochastic":
+        states = any(b.role == "state" for b in kernel.buffers)
+        if storage.param is not Half.BFLOAT16 and not states:
+            raise UsageError(
+                f"storage '{storage}': {kernel.name} has no state, so nothing is in bfloat16",
+                fix="leave '+stochastic' out, or keep the parameter in bfloat16",
+            )
         return (*kernel.arguments, _SEED)
     if storage.state is not Half.FLOAT16 or not squares:
         return kernel.arguments

@@ -16,7 +16,7 @@ from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import measure
 from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages
 from optgen.crosscheck.numpy_run import load_module, run_module
-from optgen.errors import BackendUnavailable
+from optgen.errors import BackendUnavailable, UsageError
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
@@ -57,7 +57,7 @@ def prepared(rule, mix):
     storage = parse_storage(mix)
     try:
         kernel = store_as(run_passes(lower(RULES[rule], storage.arithmetic)), storage)
-    except Exception as error:
+    except UsageError as error:
         pytest.skip(f"no such kernel: {error}")
     heading = Heading.of(RULES[rule], storage)
     text = BACKENDS["numpy"].render(heading, [kernel])[0].text
