@@ -14,7 +14,7 @@
  *   eps: added outside the square root; in [0, oo), by default 1e-08
  *   weight_decay: decay per step is lr*weight_decay; in [0, oo), by default 0.01
  * scalar states, in order: none
- * pointers[array * TENSORS + tensor], in order: param, grad, exp_avg, exp_avg_sq
+ * pointers[array * TENSORS + tensor], in order: param (bfloat16), grad (bfloat16), exp_avg (float32), exp_avg_sq (float32)
  * work: room for optgen_adamw_bfloat16_bfloat16_float32_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
  * The last argument is a number of threads; 0 leaves it to OpenMP, and it changes no bit.
  *

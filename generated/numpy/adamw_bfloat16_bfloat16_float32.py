@@ -228,7 +228,7 @@ def _ipow(base, exponent):
 
 def _load_bfloat16(stored, out):
     """Convert to float32: a bfloat16 is its upper half."""
-    np.left_shift(stored.view(np.uint16), np.uint32(16), out=out.view(np.uint32))
+    np.left_shift(stored.view(np.uint16), 16, out=out.view(np.uint32), dtype=np.uint32)
 
 
 def _store_bfloat16(values, stored):

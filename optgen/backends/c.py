@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.c_header import c_header, call_structs
+from optgen.backends.c_header import c_header, call_structs, kept_in_words
 from optgen.backends.c_host import helper_functions, host_function
 from optgen.backends.conversions import conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
@@ -129,7 +129,7 @@ class CBackend:
             heading=heading,
             comments=tuple(comments),
             calls=tuple(f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels),
-            buffers=", ".join(f"{b.name}{_kept(first, b.name)}" for b in first.buffers),
+            buffers=", ".join(kept_in_words(first, b.name) for b in first.buffers),
             includes=("#include <string.h>",) if conversions(first, "c") else (),
             parts=tuple(parts),
         )
@@ -268,11 +268,6 @@ def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tupl
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
-
-
-def _kept(kernel: Kernel, name: str) -> str:
-    """Return how an array is kept, in words, where that is not the type of the call."""
-    return f" ({kernel.buffer(name).dtype.value})" if kernel.mixed else ""
 
 
 def _stage(kernel: Kernel, index: int) -> str:

@@ -72,6 +72,11 @@ def call_structs(kernel: Kernel, base: str) -> str:
     return "\n".join(rows)
 
 
+def kept_in_words(kernel: Kernel, name: str) -> str:
+    """Return the name of an array, and its type where that is not the type of the call."""
+    return f"{name} ({kernel.buffer(name).dtype.value})" if kernel.mixed else name
+
+
 def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) -> SourceFile:
     """Return the header of one rule.
 
@@ -105,7 +110,7 @@ def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) 
             f"{s.name} (starts at {number(s.initial)})" for s in first.scalar_states
         )
         or "none",
-        buffers=", ".join(b.name for b in first.buffers),
+        buffers=", ".join(kept_in_words(first, b.name) for b in first.buffers),
         guard=f"OPTGEN_{heading.identifier.upper()}_C_H",
         declarations=(*declarations, scratch, ""),
     )

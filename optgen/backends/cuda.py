@@ -173,7 +173,8 @@ def _launch_rules(called: Abi) -> tuple[str, ...]:
         ctype = C_TYPES[called.dtype]
         lines.append(f"  partials: {called.partials}*ceil(n/{CHUNK}) {ctype}s of scratch memory")
         lines.append(f"  scalars: {called.scalars} {ctype}s of scratch memory")
-    return tuple(lines)
+    words = "  args: step_low and step_high are the step; tensor numbers the tensors"
+    return (*lines, words) if called.words else tuple(lines)
 
 
 def _pointer(kernel: Kernel, name: str, store: bool) -> str:
@@ -234,14 +235,14 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     update = f"{called.launches[index].entry}_update"
     parted = storing(kernel, stage)
     inside = {n: f"{n}_stored" if is_converted(kernel, n) else n for n in names}
+    const = {n: "" if n in stage.stores else "const " for n in names}
     elements = [
-        f"{'' if n in stage.stores else 'const '}{kept_type(kernel, n, 'cuda')}"
-        f"{'&' if n in stage.stores else ''} {inside[n]}"
+        f"{const[n]}{kept_type(kernel, n, 'cuda')}{'&' if n in stage.stores else ''} {inside[n]}"
         for n in names
     ]
     converted = [n for n in names if is_converted(kernel, n)]
     before = [
-        f"{'' if n in stage.stores else 'const '}{ctype} {n} = {loaded(kernel, n, inside[n])};"
+        f"{const[n]}{ctype} {n} = {loaded(kernel, n, inside[n])};"
         for n in converted
         if n in stage.loads
     ]
@@ -257,11 +258,10 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     unread = {n for n in converted if n not in stage.loads}
     known = {*names, *sums, *tensor_scalars, *parted.random} - unread
     results = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
-    qualified = [(n, "" if n in stage.stores else "const ") for n in names]
 
     def invoke(values: Iterable[str], lane: str, element: str) -> str:
-        given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, "args")
-        given += (element,) if numbered else ()
+        last = ("args", element) if numbered else ("args",)
+        given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, *last)
         return f"{update}({', '.join(given)});"
 
     return _Pass(
@@ -278,13 +278,13 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
         ),
         aligned=" | ".join(f"(unsigned long long){name}" for name in names),
         vector_loads=tuple(
-            f"{const}{vector_type(kernel, n, width)} {n}_v"
+            f"{const[n]}{vector_type(kernel, n, width)} {n}_v"
             + (
-                f" = reinterpret_cast<{const}{vector_type(kernel, n, width)}*>({n})[index];"
+                f" = reinterpret_cast<{const[n]}{vector_type(kernel, n, width)}*>({n})[index];"
                 if n in stage.loads or not kernel.mixed
                 else ";"
             )
-            for n, const in qualified
+            for n in names
         ),
         vector_calls=tuple(
             invoke((f"{n}_v.{part}" for n in names), str(lane), f"index * {width} + {lane}")
@@ -295,9 +295,9 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
             for n in stage.stores
         ),
         element_loads=tuple(
-            f"{const}{kept_type(kernel, n, 'cuda')} {n}_e"
+            f"{const[n]}{kept_type(kernel, n, 'cuda')} {n}_e"
             f"{f' = {n}[index]' if n in stage.loads or not kernel.mixed else ''};"
-            for n, const in qualified
+            for n in names
         ),
         element_call=invoke((f"{n}_e" for n in names), "lane", "index"),
         element_stores=tuple(f"{n}[index] = {n}_e;" for n in stage.stores),
