@@ -45,7 +45,7 @@ class Heading:
         sources: Where it is printed.
         digest: Hash of the rule: what it computes, not how its file is laid out.
         docs: Meaning of each hyperparameter and state, as (name, text).
-        request: What `optgen build` takes to make the file again.
+        storage: The storage mix as it is spelled; empty for the kernels of one type.
     """
 
     name: str
@@ -55,16 +55,21 @@ class Heading:
     sources: tuple[str, ...]
     digest: str
     docs: tuple[tuple[str, str], ...]
-    request: str
+    storage: str = ""
+
+    @property
+    def request(self) -> str:
+        """What `optgen build` takes to make the file again."""
+        return f"{self.name} --storage {self.storage}" if self.storage else self.name
 
     @classmethod
     def of(cls, spec: OptimizerSpec, storage: Storage | None = None) -> Heading:
         """Return the heading of a rule, or of a rule in a storage mix."""
-        identifier, request = spec.identifier, spec.name
+        identifier, mix = spec.identifier, ""
         added: list[tuple[str, str]] = []
         if storage is not None and not storage.uniform:
             identifier = f"{identifier}_{storage.identifier}"
-            request, added = f"{request} --storage {storage}", _added(storage)
+            mix, added = str(storage), _added(storage)
         sources = tuple(
             f"{r.title} ({r.year}{', ' + r.where if r.where else ''}) {r.url}"
             for r in spec.references
@@ -83,7 +88,7 @@ class Heading:
             sources=sources,
             digest=hashlib.sha256(content.encode()).hexdigest()[:16],
             docs=(*docs, *added),
-            request=request,
+            storage=mix,
         )
 
 

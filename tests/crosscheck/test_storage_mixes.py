@@ -130,3 +130,44 @@ def test_ptx_sampled(rule, mix):
 @pytest.mark.parametrize(("rule", "mix"), ALL)
 def test_every_rule_in_every_mix(rule, mix, target):
     CHECKS[target](rule, mix)
+
+
+MASTER, KAHAN = "bfloat16-bfloat16-bfloat16-float32", "bfloat16-bfloat16-bfloat16+kahan"
+CHANCE, PLAIN = "bfloat16-bfloat16-bfloat16+stochastic", "bfloat16-bfloat16-bfloat16"
+# (rule, mix, what stands in the C file, what a slip makes of it); ties and odd NaNs, which
+# these inputs do not reach, are tried where the conversions are.
+SLIPS = [
+    ("sgd", "bfloat16-float32-float32", "+ 0x7fffu +", "+ 0x8000u +"),
+    ("sgd", "float16-float16-float32", "0x7e00u : 0x7c00u", "0x7c00u : 0x7c00u"),
+    ("sgd", "float16-float16-float32", "size < 0x38800000u ? small", "size < 0x38000000u ? small"),
+    ("sgd", "float16-float16-float32", "size < 0x400u ? small", "size < 0x3ffu ? small"),
+    ("adamw", MASTER, "const float param = master;", "const float param = grad;"),
+    ("adamw", MASTER, "  master_v[index] = master;", "  ;"),
+    ("adamw", KAHAN, "full_param - param;", "param - full_param;"),
+    ("adamw", KAHAN, "param + kahan_comp;", "param;"),
+    ("lamb", PLAIN, "exp_avg = load_bfloat16(store_bfloat16(exp_avg));", ";"),
+    ("adamw", CHANCE, "philox(first + index", "philox(index"),
+    ("adamw", CHANCE, "args.seed, tensor);", "args.seed, 0);"),
+    ("adamw", CHANCE, "args.seed, tensor);", "0, tensor);"),
+    ("adamw", CHANCE, "store_bfloat16_stochastic(exp_avg, random1)",
+     "store_bfloat16_stochastic(exp_avg, random0)"),
+    ("adamw", CHANCE, "round < 10", "round < 9"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "mix", "old", "new"),
+    [
+        pytest.param(*slip, marks=[pytest.mark.slow] if i % 3 else [])
+        for i, slip in enumerate(SLIPS)
+    ],
+)
+def test_a_slip_in_c_is_noticed(rule, mix, old, new):
+    kernel, heading, module = prepared(rule, mix)
+    source = BACKENDS["c"].render(heading, [kernel])[0]
+    assert old in source.text
+    try:
+        path = compiled_library(find_compiler(), source.text.replace(old, new), "slip.c")
+    except BackendUnavailable as error:
+        pytest.skip(error.what)
+    assert c_difference(RULES[rule], kernel, module, CLibrary(path, heading.identifier))
