@@ -16,7 +16,7 @@ static float param[FIRST + SECOND], grad[FIRST + SECOND];
 static float exp_avg[FIRST + SECOND], exp_avg_sq[FIRST + SECOND];
 
 int main(void) {
-  const double hyperparameters[] = {0.01, 0.9, 0.999, 1e-8, 0.1}; /* as adamw.h lists them */
+  const double hyperparameters[] = {0.01, 0.9, 0.999, 1e-8, 0.1, 1, 1, 0}; /* as adamw.h lists them */
   const uint64_t n[TENSORS] = {FIRST, SECOND};
   void *pointers[] = {
     param, param + FIRST, grad, grad + FIRST, exp_avg, exp_avg + FIRST, exp_avg_sq, exp_avg_sq + FIRST,

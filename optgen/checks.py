@@ -37,7 +37,7 @@ _GENERATED_WORDS = frozenset(
     """aligned args at block blocks chunk chunks count dtype element first grid half hyperparameters
     index init kind lane lanes map mask n np numel numpy part partials range result row scalars
     slice slot start state stop stride tensor tensors total unknown value vectors width
-    work""".split()
+    work grad_scale clip_coef maximize found_inf grad_factor scaled_grad""".split()
 )
 """Names that generated code uses for itself."""
 _FUNCTION_WORDS = frozenset(

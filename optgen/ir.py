@@ -200,6 +200,7 @@ class Argument:
         domain: Its domain as text.
         condition: A Python condition on its name that holds inside the domain.
         doc: What it means.
+        flag: Whether it is 0 or 1, False or True.
     """
 
     name: str
@@ -207,9 +208,12 @@ class Argument:
     domain: str
     condition: str
     doc: str
+    flag: bool = False
 
     def holds(self, value: float) -> bool:
         """Return whether a value lies inside the domain."""
+        if self.flag:
+            return value in (0.0, 1.0)
         low, above, _, below, high = self.condition.replace("np.inf", "inf").split(" ")
         return (value > float(low) or (above == "<=" and value == float(low))) and (
             value < float(high) or (below == "<=" and value == float(high))
@@ -218,6 +222,8 @@ class Argument:
     @property
     def rejection(self) -> str:
         """The inside of a Python f-string that says that a value lies outside the domain."""
+        if self.flag:
+            return f"{self.name} = {{{self.name}}} is neither True nor False"
         return f"{self.name} = {{{self.name}}} lies outside {self.domain}"
 
 

@@ -38,6 +38,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
         *("c_rows", "code_proof", "unchecked", "rule_build", "pipeline"),
     ),
+    "bench": ("bench",),
     "cli": ("cli", "__main__", "__init__"),
 }
 """Layers, each a list of modules and packages; a new module is placed here first."""
@@ -61,7 +62,8 @@ BELOW: dict[str, tuple[str, ...]] = {
         *("base", "spec", "notation", "ir", "backends", "runtime", "verify", "executor"),
         "translation",
     ),
-    "pipeline": tuple(layer for layer in LAYERS if layer not in ("pipeline", "cli")),
+    "pipeline": tuple(layer for layer in LAYERS if layer not in ("pipeline", "bench", "cli")),
+    "bench": tuple(layer for layer in LAYERS if layer not in ("bench", "cli")),
     "cli": tuple(layer for layer in LAYERS if layer != "cli"),
 }
 """The layers that a layer may import from, besides itself."""

@@ -64,7 +64,7 @@ def test_a_domain_is_said_in_a_refusal():
 
 def test_scalars_of_a_kernel():
     kernel = run_passes(lower(RULES["lamb"], DType.FLOAT32))
-    assert [*kernel.scalars][:2] == ["beta1", "one_minus_beta1"]
+    assert [*kernel.scalars][:3] == ["grad_factor", "beta1", "one_minus_beta1"]
     assert "lr_trust_ratio" not in kernel.scalars
     assert "param_norm_sum" not in kernel.scalars
     assert [r.target for r in kernel.reductions] == ["param_norm_sum", "update_norm_sum"]

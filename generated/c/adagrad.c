@@ -59,6 +59,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_adagrad_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float eps;
   float step_size; /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };
@@ -87,14 +88,23 @@ int optgen_adagrad_float32_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double lr_decay = hyperparameters[1];
   const double eps = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   // step_size = lr/(1 + (step - 1)*lr_decay)
   const double step_size = lr / (1.0 + (step - 1.0) * lr_decay);
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->eps = (float)eps;
   args->step_size = (float)step_size;
   fesetenv(&state);
@@ -112,12 +122,14 @@ static void optgen_adagrad_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float sum = sum_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // sum <- sum + grad**2
-    sum = sum + grad * grad;
+    sum = sum + scaled_grad * scaled_grad;
     // denom = sqrt(sum) + eps
     const float denom = sqrtf(sum) + args.eps;
     // param <- param - step_size*grad/denom
-    param = param - args.step_size * grad / denom;
+    param = param - args.step_size * scaled_grad / denom;
     param_v[index] = param;
     sum_v[index] = sum;
   }
@@ -174,6 +186,7 @@ void optgen_adagrad_float32(
 }
 
 struct optgen_adagrad_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double eps;
   double step_size; /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };
@@ -202,13 +215,22 @@ int optgen_adagrad_float64_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double lr_decay = hyperparameters[1];
   const double eps = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   // step_size = lr/(1 + (step - 1)*lr_decay)
   const double step_size = lr / (1.0 + (step - 1.0) * lr_decay);
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->eps = eps;
   args->step_size = step_size;
   fesetenv(&state);
@@ -226,12 +248,14 @@ static void optgen_adagrad_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double sum = sum_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // sum <- sum + grad**2
-    sum = sum + grad * grad;
+    sum = sum + scaled_grad * scaled_grad;
     // denom = sqrt(sum) + eps
     const double denom = sqrt(sum) + args.eps;
     // param <- param - step_size*grad/denom
-    param = param - args.step_size * grad / denom;
+    param = param - args.step_size * scaled_grad / denom;
     param_v[index] = param;
     sum_v[index] = sum;
   }

@@ -11,6 +11,10 @@
  *   lr: step size; in [0, oo), by default 0.01
  *   lr_decay: how fast the step size falls with the step; in [0, oo), by default 0.0
  *   eps: added outside the square root; in [0, oo), by default 1e-10
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, sum
  * work: room for optgen_adagrad_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -29,6 +33,7 @@ extern "C" {
 #endif
 
 struct optgen_adagrad_float32_args {
+  float grad_factor;
   float eps;
   float step_size;
 };
@@ -40,6 +45,7 @@ void optgen_adagrad_float32(
     const struct optgen_adagrad_float32_args *args, float *work, int threads);
 
 struct optgen_adagrad_float64_args {
+  double grad_factor;
   double eps;
   double step_size;
 };

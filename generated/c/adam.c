@@ -73,6 +73,7 @@ static inline double ipow_float64(double base, const double exponent) {
 }
 
 struct optgen_adam_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float beta1;
   float one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
   float beta2;
@@ -108,6 +109,9 @@ int optgen_adam_float32_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -118,12 +122,18 @@ int optgen_adam_float32_host(
   const double beta1 = hyperparameters[1];
   const double beta2 = hyperparameters[2];
   const double eps = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   // bias_correction1 = 1 - beta1**step
   const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
   // bias_correction2 = 1 - beta2**step
   const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->beta1 = (float)beta1;
   args->one_minus_beta1 = (float)one_minus_beta1;
   args->beta2 = (float)beta2;
@@ -149,10 +159,12 @@ static void optgen_adam_float32_update(
     const float grad = grad_v[index];
     float exp_avg = exp_avg_v[index];
     float exp_avg_sq = exp_avg_sq_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (grad * grad);
+    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (scaled_grad * scaled_grad);
     // exp_avg_hat = exp_avg/bias_correction1
     const float exp_avg_hat = exp_avg / args.bias_correction1;
     // exp_avg_sq_hat = exp_avg_sq/bias_correction2
@@ -219,6 +231,7 @@ void optgen_adam_float32(
 }
 
 struct optgen_adam_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double beta1;
   double one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
   double beta2;
@@ -254,18 +267,27 @@ int optgen_adam_float64_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double beta1 = hyperparameters[1];
   const double beta2 = hyperparameters[2];
   const double eps = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   // bias_correction1 = 1 - beta1**step
   const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
   // bias_correction2 = 1 - beta2**step
   const double bias_correction2 = 1.0 - ipow_float64(beta2, step);
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->beta1 = beta1;
   args->one_minus_beta1 = one_minus_beta1;
   args->beta2 = beta2;
@@ -291,10 +313,12 @@ static void optgen_adam_float64_update(
     const double grad = grad_v[index];
     double exp_avg = exp_avg_v[index];
     double exp_avg_sq = exp_avg_sq_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (grad * grad);
+    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (scaled_grad * scaled_grad);
     // exp_avg_hat = exp_avg/bias_correction1
     const double exp_avg_hat = exp_avg / args.bias_correction1;
     // exp_avg_sq_hat = exp_avg_sq/bias_correction2

@@ -13,6 +13,10 @@
  *   beta2: share of exp_avg_sq that is kept; in [0, 1), by default 0.999
  *   eps: added outside the square root; in [0, oo), by default 1e-08
  *   weight_decay: decay per step is lr*weight_decay; in [0, oo), by default 0.01
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, exp_avg, exp_avg_sq
  * work: room for optgen_adamw_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -31,6 +35,7 @@ extern "C" {
 #endif
 
 struct optgen_adamw_float32_args {
+  float grad_factor;
   float lr_weight_decay;
   float beta1;
   float one_minus_beta1;
@@ -49,6 +54,7 @@ void optgen_adamw_float32(
     const struct optgen_adamw_float32_args *args, float *work, int threads);
 
 struct optgen_adamw_float64_args {
+  double grad_factor;
   double lr_weight_decay;
   double beta1;
   double one_minus_beta1;

@@ -102,6 +102,7 @@ static inline uint16_t store_bfloat16(const float value) {
 }
 
 struct optgen_adamw_bfloat16_bfloat16_float32_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
@@ -139,6 +140,9 @@ int optgen_adamw_bfloat16_bfloat16_float32_float32_host(
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
   if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 < hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(0.0 <= hyperparameters[6] && hyperparameters[6] < INFINITY)) return 7;
+  if (!(hyperparameters[7] == 0.0 || hyperparameters[7] == 1.0)) return 8;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -150,6 +154,9 @@ int optgen_adamw_bfloat16_bfloat16_float32_float32_host(
   const double beta2 = hyperparameters[2];
   const double eps = hyperparameters[3];
   const double weight_decay = hyperparameters[4];
+  const double grad_scale = hyperparameters[5];
+  const double clip_coef = hyperparameters[6];
+  const double maximize = hyperparameters[7];
   // bias_correction1 = 1 - beta1**step
   const double bias_correction1 = 1.0 - ipow_float64(beta1, step);
   // bias_correction2 = 1 - beta2**step
@@ -157,6 +164,9 @@ int optgen_adamw_bfloat16_bfloat16_float32_float32_host(
   const double lr_weight_decay = lr * weight_decay;
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->lr_weight_decay = (float)lr_weight_decay;
   args->beta1 = (float)beta1;
   args->one_minus_beta1 = (float)one_minus_beta1;
@@ -183,12 +193,14 @@ static void optgen_adamw_bfloat16_bfloat16_float32_float32_update(
     const float grad = load_bfloat16(grad_v[index]);
     float exp_avg = exp_avg_v[index];
     float exp_avg_sq = exp_avg_sq_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // param <- param - lr*weight_decay*param
     param = param - args.lr_weight_decay * param;
     // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (grad * grad);
+    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (scaled_grad * scaled_grad);
     // exp_avg_hat = exp_avg/bias_correction1
     const float exp_avg_hat = exp_avg / args.bias_correction1;
     // exp_avg_sq_hat = exp_avg_sq/bias_correction2

@@ -12,6 +12,10 @@
  *   beta1: share of exp_avg that is kept; in [0, 1), by default 0.9
  *   beta2: share of exp_avg_sq that is kept; in [0, 1), by default 0.999
  *   eps: added outside the square root; in [0, oo), by default 1e-08
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq
  * work: room for optgen_amsgrad_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -30,6 +34,7 @@ extern "C" {
 #endif
 
 struct optgen_amsgrad_float32_args {
+  float grad_factor;
   float beta1;
   float one_minus_beta1;
   float beta2;
@@ -47,6 +52,7 @@ void optgen_amsgrad_float32(
     const struct optgen_amsgrad_float32_args *args, float *work, int threads);
 
 struct optgen_amsgrad_float64_args {
+  double grad_factor;
   double beta1;
   double one_minus_beta1;
   double beta2;

@@ -13,6 +13,10 @@
  *   beta2: share of exp_avg_sq that is kept; in [0, 1), by default 0.999
  *   eps: added outside the square root; in [0, oo), by default 1e-06
  *   weight_decay: decay, inside the trust ratio; in [0, oo), by default 0.01
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, exp_avg, exp_avg_sq
  * work: room for optgen_lamb_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -31,6 +35,7 @@ extern "C" {
 #endif
 
 struct optgen_lamb_float32_args {
+  float grad_factor;
   float beta1;
   float one_minus_beta1;
   float beta2;
@@ -49,6 +54,7 @@ void optgen_lamb_float32(
     const struct optgen_lamb_float32_args *args, float *work, int threads);
 
 struct optgen_lamb_float64_args {
+  double grad_factor;
   double beta1;
   double one_minus_beta1;
   double beta2;

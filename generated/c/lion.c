@@ -68,6 +68,7 @@ static inline double sign_float64(const double x) {
 }
 
 struct optgen_lion_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
@@ -101,6 +102,9 @@ int optgen_lion_float32_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -110,9 +114,15 @@ int optgen_lion_float32_host(
   const double beta1 = hyperparameters[1];
   const double beta2 = hyperparameters[2];
   const double weight_decay = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   const double lr_weight_decay = lr * weight_decay;
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->lr_weight_decay = (float)lr_weight_decay;
   args->beta1 = (float)beta1;
   args->one_minus_beta1 = (float)one_minus_beta1;
@@ -134,14 +144,16 @@ static void optgen_lion_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float exp_avg = exp_avg_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // param <- param - lr*weight_decay*param
     param = param - args.lr_weight_decay * param;
     // interpolation = beta1*exp_avg + (1 - beta1)*grad
-    const float interpolation = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    const float interpolation = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // param <- param - lr*sign(interpolation)
     param = param - args.lr * sign_float32(interpolation);
     // exp_avg <- beta2*exp_avg + (1 - beta2)*grad
-    exp_avg = args.beta2 * exp_avg + args.one_minus_beta2 * grad;
+    exp_avg = args.beta2 * exp_avg + args.one_minus_beta2 * scaled_grad;
     param_v[index] = param;
     exp_avg_v[index] = exp_avg;
   }
@@ -198,6 +210,7 @@ void optgen_lion_float32(
 }
 
 struct optgen_lion_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   double beta1;
   double one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
@@ -231,15 +244,24 @@ int optgen_lion_float64_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double beta1 = hyperparameters[1];
   const double beta2 = hyperparameters[2];
   const double weight_decay = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   const double lr_weight_decay = lr * weight_decay;
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->lr_weight_decay = lr_weight_decay;
   args->beta1 = beta1;
   args->one_minus_beta1 = one_minus_beta1;
@@ -261,14 +283,16 @@ static void optgen_lion_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double exp_avg = exp_avg_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // param <- param - lr*weight_decay*param
     param = param - args.lr_weight_decay * param;
     // interpolation = beta1*exp_avg + (1 - beta1)*grad
-    const double interpolation = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    const double interpolation = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // param <- param - lr*sign(interpolation)
     param = param - args.lr * sign_float64(interpolation);
     // exp_avg <- beta2*exp_avg + (1 - beta2)*grad
-    exp_avg = args.beta2 * exp_avg + args.one_minus_beta2 * grad;
+    exp_avg = args.beta2 * exp_avg + args.one_minus_beta2 * scaled_grad;
     param_v[index] = param;
     exp_avg_v[index] = exp_avg;
   }

@@ -58,6 +58,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_momentum_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float grad_weight; /* grad_weight = 1 if step == 1 else 1 - dampening */
   float lr;
@@ -87,6 +88,9 @@ int optgen_momentum_float32_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] <= 1.0)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
@@ -94,8 +98,14 @@ int optgen_momentum_float32_host(
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
   const double dampening = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   // grad_weight = 1 if step == 1 else 1 - dampening
   const double grad_weight = step == 1.0 ? 1.0 : 1.0 - dampening;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->momentum = (float)momentum;
   args->grad_weight = (float)grad_weight;
   args->lr = (float)lr;
@@ -114,8 +124,10 @@ static void optgen_momentum_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + grad_weight*grad
-    momentum_buffer = args.momentum * momentum_buffer + args.grad_weight * grad;
+    momentum_buffer = args.momentum * momentum_buffer + args.grad_weight * scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;
@@ -174,6 +186,7 @@ void optgen_momentum_float32(
 }
 
 struct optgen_momentum_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double grad_weight; /* grad_weight = 1 if step == 1 else 1 - dampening */
   double lr;
@@ -203,13 +216,22 @@ int optgen_momentum_float64_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] <= 1.0)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
   const double dampening = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   // grad_weight = 1 if step == 1 else 1 - dampening
   const double grad_weight = step == 1.0 ? 1.0 : 1.0 - dampening;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->momentum = momentum;
   args->grad_weight = grad_weight;
   args->lr = lr;
@@ -228,8 +250,10 @@ static void optgen_momentum_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + grad_weight*grad
-    momentum_buffer = args.momentum * momentum_buffer + args.grad_weight * grad;
+    momentum_buffer = args.momentum * momentum_buffer + args.grad_weight * scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;

@@ -11,6 +11,10 @@
  *   lr: step size; in [0, oo), by default 0.001
  *   momentum: share of the buffer that is kept; in [0, 1), by default 0.9
  *   dampening: share of the gradient the buffer does not take; in [0, 1], by default 0.0
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, momentum_buffer
  * work: room for optgen_momentum_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -29,6 +33,7 @@ extern "C" {
 #endif
 
 struct optgen_momentum_float32_args {
+  float grad_factor;
   float momentum;
   float grad_weight;
   float lr;
@@ -41,6 +46,7 @@ void optgen_momentum_float32(
     const struct optgen_momentum_float32_args *args, float *work, int threads);
 
 struct optgen_momentum_float64_args {
+  double grad_factor;
   double momentum;
   double grad_weight;
   double lr;

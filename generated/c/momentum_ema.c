@@ -53,6 +53,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_momentum_ema_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float one_minus_momentum; /* one_minus_momentum = 1.0 - momentum */
   float lr;
@@ -81,13 +82,22 @@ int optgen_momentum_ema_float32_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
   const double one_minus_momentum = 1.0 - momentum;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->momentum = (float)momentum;
   args->one_minus_momentum = (float)one_minus_momentum;
   args->lr = (float)lr;
@@ -106,8 +116,10 @@ static void optgen_momentum_ema_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + (1 - momentum)*grad
-    momentum_buffer = args.momentum * momentum_buffer + args.one_minus_momentum * grad;
+    momentum_buffer = args.momentum * momentum_buffer + args.one_minus_momentum * scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;
@@ -166,6 +178,7 @@ void optgen_momentum_ema_float32(
 }
 
 struct optgen_momentum_ema_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double one_minus_momentum; /* one_minus_momentum = 1.0 - momentum */
   double lr;
@@ -194,11 +207,20 @@ int optgen_momentum_ema_float64_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
   const double one_minus_momentum = 1.0 - momentum;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->momentum = momentum;
   args->one_minus_momentum = one_minus_momentum;
   args->lr = lr;
@@ -217,8 +239,10 @@ static void optgen_momentum_ema_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + (1 - momentum)*grad
-    momentum_buffer = args.momentum * momentum_buffer + args.one_minus_momentum * grad;
+    momentum_buffer = args.momentum * momentum_buffer + args.one_minus_momentum * scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;

@@ -10,6 +10,10 @@
  * hyperparameters, in order:
  *   lr: step size; in [0, oo), by default 0.001
  *   momentum: share of the buffer that is kept; in [0, 1), by default 0.9
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, momentum_buffer
  * work: room for optgen_momentum_ema_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -28,6 +32,7 @@ extern "C" {
 #endif
 
 struct optgen_momentum_ema_float32_args {
+  float grad_factor;
   float momentum;
   float one_minus_momentum;
   float lr;
@@ -40,6 +45,7 @@ void optgen_momentum_ema_float32(
     const struct optgen_momentum_ema_float32_args *args, float *work, int threads);
 
 struct optgen_momentum_ema_float64_args {
+  double grad_factor;
   double momentum;
   double one_minus_momentum;
   double lr;

@@ -81,6 +81,7 @@ static inline double ipow_float64(double base, const double exponent) {
 }
 
 struct optgen_nadam_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float beta1;
   float one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
   float beta2;
@@ -118,6 +119,9 @@ int optgen_nadam_float32_host(
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
   if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 < hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(0.0 <= hyperparameters[6] && hyperparameters[6] < INFINITY)) return 7;
+  if (!(hyperparameters[7] == 0.0 || hyperparameters[7] == 1.0)) return 8;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -129,6 +133,9 @@ int optgen_nadam_float32_host(
   const double beta2 = hyperparameters[2];
   const double eps = hyperparameters[3];
   const double momentum_decay = hyperparameters[4];
+  const double grad_scale = hyperparameters[5];
+  const double clip_coef = hyperparameters[6];
+  const double maximize = hyperparameters[7];
   double mu_product = scalar_states[0];
   // mu = (1 - 0.5*0.96**(step*momentum_decay))*beta1
   const double mu = (1.0 - 0.5 * pow(0.96, step * momentum_decay)) * beta1;
@@ -144,7 +151,10 @@ int optgen_nadam_float32_host(
   const double exp_avg_part = mu_next / (1.0 - mu_product * mu_next);
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
   scalar_states[0] = mu_product;
+  args->grad_factor = (float)grad_factor;
   args->beta1 = (float)beta1;
   args->one_minus_beta1 = (float)one_minus_beta1;
   args->beta2 = (float)beta2;
@@ -171,16 +181,18 @@ static void optgen_nadam_float32_update(
     const float grad = grad_v[index];
     float exp_avg = exp_avg_v[index];
     float exp_avg_sq = exp_avg_sq_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (grad * grad);
+    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (scaled_grad * scaled_grad);
     // exp_avg_sq_hat = exp_avg_sq/bias_correction2
     const float exp_avg_sq_hat = exp_avg_sq / args.bias_correction2;
     // denom = sqrt(exp_avg_sq_hat) + eps
     const float denom = sqrtf(exp_avg_sq_hat) + args.eps;
     // update = exp_avg_part*exp_avg + grad_part*grad
-    const float update = args.exp_avg_part * exp_avg + args.grad_part * grad;
+    const float update = args.exp_avg_part * exp_avg + args.grad_part * scaled_grad;
     // param <- param - lr*update/denom
     param = param - args.lr * update / denom;
     param_v[index] = param;
@@ -241,6 +253,7 @@ void optgen_nadam_float32(
 }
 
 struct optgen_nadam_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double beta1;
   double one_minus_beta1; /* one_minus_beta1 = 1.0 - beta1 */
   double beta2;
@@ -278,6 +291,9 @@ int optgen_nadam_float64_host(
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < 1.0)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
   if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 < hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(0.0 <= hyperparameters[6] && hyperparameters[6] < INFINITY)) return 7;
+  if (!(hyperparameters[7] == 0.0 || hyperparameters[7] == 1.0)) return 8;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
@@ -285,6 +301,9 @@ int optgen_nadam_float64_host(
   const double beta2 = hyperparameters[2];
   const double eps = hyperparameters[3];
   const double momentum_decay = hyperparameters[4];
+  const double grad_scale = hyperparameters[5];
+  const double clip_coef = hyperparameters[6];
+  const double maximize = hyperparameters[7];
   double mu_product = scalar_states[0];
   // mu = (1 - 0.5*0.96**(step*momentum_decay))*beta1
   const double mu = (1.0 - 0.5 * pow(0.96, step * momentum_decay)) * beta1;
@@ -300,7 +319,10 @@ int optgen_nadam_float64_host(
   const double exp_avg_part = mu_next / (1.0 - mu_product * mu_next);
   const double one_minus_beta1 = 1.0 - beta1;
   const double one_minus_beta2 = 1.0 - beta2;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
   scalar_states[0] = mu_product;
+  args->grad_factor = grad_factor;
   args->beta1 = beta1;
   args->one_minus_beta1 = one_minus_beta1;
   args->beta2 = beta2;
@@ -327,16 +349,18 @@ static void optgen_nadam_float64_update(
     const double grad = grad_v[index];
     double exp_avg = exp_avg_v[index];
     double exp_avg_sq = exp_avg_sq_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * grad;
+    exp_avg = args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad;
     // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (grad * grad);
+    exp_avg_sq = args.beta2 * exp_avg_sq + args.one_minus_beta2 * (scaled_grad * scaled_grad);
     // exp_avg_sq_hat = exp_avg_sq/bias_correction2
     const double exp_avg_sq_hat = exp_avg_sq / args.bias_correction2;
     // denom = sqrt(exp_avg_sq_hat) + eps
     const double denom = sqrt(exp_avg_sq_hat) + args.eps;
     // update = exp_avg_part*exp_avg + grad_part*grad
-    const double update = args.exp_avg_part * exp_avg + args.grad_part * grad;
+    const double update = args.exp_avg_part * exp_avg + args.grad_part * scaled_grad;
     // param <- param - lr*update/denom
     param = param - args.lr * update / denom;
     param_v[index] = param;

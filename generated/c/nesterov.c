@@ -57,6 +57,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_nesterov_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float lr;
 };
@@ -84,12 +85,21 @@ int optgen_nesterov_float32_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->momentum = (float)momentum;
   args->lr = (float)lr;
   fesetenv(&state);
@@ -107,10 +117,12 @@ static void optgen_nesterov_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + grad
-    momentum_buffer = args.momentum * momentum_buffer + grad;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad;
     // update = momentum*momentum_buffer + grad
-    const float update = args.momentum * momentum_buffer + grad;
+    const float update = args.momentum * momentum_buffer + scaled_grad;
     // param <- param - lr*update
     param = param - args.lr * update;
     param_v[index] = param;
@@ -169,6 +181,7 @@ void optgen_nesterov_float32(
 }
 
 struct optgen_nesterov_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double lr;
 };
@@ -196,10 +209,19 @@ int optgen_nesterov_float64_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->momentum = momentum;
   args->lr = lr;
   fesetenv(&state);
@@ -217,10 +239,12 @@ static void optgen_nesterov_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // momentum_buffer <- momentum*momentum_buffer + grad
-    momentum_buffer = args.momentum * momentum_buffer + grad;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad;
     // update = momentum*momentum_buffer + grad
-    const double update = args.momentum * momentum_buffer + grad;
+    const double update = args.momentum * momentum_buffer + scaled_grad;
     // param <- param - lr*update
     param = param - args.lr * update;
     param_v[index] = param;

@@ -63,6 +63,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_rmsprop_centered_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float alpha;
   float one_minus_alpha; /* one_minus_alpha = 1.0 - alpha */
   float eps;
@@ -93,6 +94,9 @@ int optgen_rmsprop_centered_float32_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -101,7 +105,13 @@ int optgen_rmsprop_centered_float32_host(
   const double lr = hyperparameters[0];
   const double alpha = hyperparameters[1];
   const double eps = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   const double one_minus_alpha = 1.0 - alpha;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->alpha = (float)alpha;
   args->one_minus_alpha = (float)one_minus_alpha;
   args->eps = (float)eps;
@@ -123,16 +133,18 @@ static void optgen_rmsprop_centered_float32_update(
     const float grad = grad_v[index];
     float square_avg = square_avg_v[index];
     float grad_avg = grad_avg_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-    square_avg = args.alpha * square_avg + args.one_minus_alpha * (grad * grad);
+    square_avg = args.alpha * square_avg + args.one_minus_alpha * (scaled_grad * scaled_grad);
     // grad_avg <- alpha*grad_avg + (1 - alpha)*grad
-    grad_avg = args.alpha * grad_avg + args.one_minus_alpha * grad;
+    grad_avg = args.alpha * grad_avg + args.one_minus_alpha * scaled_grad;
     // variance = square_avg - grad_avg**2
     const float variance = square_avg - grad_avg * grad_avg;
     // denom = sqrt(variance) + eps
     const float denom = sqrtf(variance) + args.eps;
     // param <- param - lr*grad/denom
-    param = param - args.lr * grad / denom;
+    param = param - args.lr * scaled_grad / denom;
     param_v[index] = param;
     square_avg_v[index] = square_avg;
     grad_avg_v[index] = grad_avg;
@@ -191,6 +203,7 @@ void optgen_rmsprop_centered_float32(
 }
 
 struct optgen_rmsprop_centered_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double alpha;
   double one_minus_alpha; /* one_minus_alpha = 1.0 - alpha */
   double eps;
@@ -221,12 +234,21 @@ int optgen_rmsprop_centered_float64_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double alpha = hyperparameters[1];
   const double eps = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   const double one_minus_alpha = 1.0 - alpha;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->alpha = alpha;
   args->one_minus_alpha = one_minus_alpha;
   args->eps = eps;
@@ -248,16 +270,18 @@ static void optgen_rmsprop_centered_float64_update(
     const double grad = grad_v[index];
     double square_avg = square_avg_v[index];
     double grad_avg = grad_avg_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-    square_avg = args.alpha * square_avg + args.one_minus_alpha * (grad * grad);
+    square_avg = args.alpha * square_avg + args.one_minus_alpha * (scaled_grad * scaled_grad);
     // grad_avg <- alpha*grad_avg + (1 - alpha)*grad
-    grad_avg = args.alpha * grad_avg + args.one_minus_alpha * grad;
+    grad_avg = args.alpha * grad_avg + args.one_minus_alpha * scaled_grad;
     // variance = square_avg - grad_avg**2
     const double variance = square_avg - grad_avg * grad_avg;
     // denom = sqrt(variance) + eps
     const double denom = sqrt(variance) + args.eps;
     // param <- param - lr*grad/denom
-    param = param - args.lr * grad / denom;
+    param = param - args.lr * scaled_grad / denom;
     param_v[index] = param;
     square_avg_v[index] = square_avg;
     grad_avg_v[index] = grad_avg;

@@ -61,6 +61,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_rmsprop_momentum_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float alpha;
   float one_minus_alpha; /* one_minus_alpha = 1.0 - alpha */
   float eps;
@@ -93,6 +94,9 @@ int optgen_rmsprop_momentum_float32_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < 1.0)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
@@ -103,7 +107,13 @@ int optgen_rmsprop_momentum_float32_host(
   const double alpha = hyperparameters[1];
   const double eps = hyperparameters[2];
   const double momentum = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   const double one_minus_alpha = 1.0 - alpha;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->alpha = (float)alpha;
   args->one_minus_alpha = (float)one_minus_alpha;
   args->eps = (float)eps;
@@ -126,12 +136,14 @@ static void optgen_rmsprop_momentum_float32_update(
     const float grad = grad_v[index];
     float square_avg = square_avg_v[index];
     float momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-    square_avg = args.alpha * square_avg + args.one_minus_alpha * (grad * grad);
+    square_avg = args.alpha * square_avg + args.one_minus_alpha * (scaled_grad * scaled_grad);
     // denom = sqrt(square_avg) + eps
     const float denom = sqrtf(square_avg) + args.eps;
     // momentum_buffer <- momentum*momentum_buffer + grad/denom
-    momentum_buffer = args.momentum * momentum_buffer + grad / denom;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad / denom;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;
@@ -192,6 +204,7 @@ void optgen_rmsprop_momentum_float32(
 }
 
 struct optgen_rmsprop_momentum_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double alpha;
   double one_minus_alpha; /* one_minus_alpha = 1.0 - alpha */
   double eps;
@@ -224,13 +237,22 @@ int optgen_rmsprop_momentum_float64_host(
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < 1.0)) return 4;
+  if (!(0.0 < hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(0.0 <= hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
+  if (!(hyperparameters[6] == 0.0 || hyperparameters[6] == 1.0)) return 7;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double alpha = hyperparameters[1];
   const double eps = hyperparameters[2];
   const double momentum = hyperparameters[3];
+  const double grad_scale = hyperparameters[4];
+  const double clip_coef = hyperparameters[5];
+  const double maximize = hyperparameters[6];
   const double one_minus_alpha = 1.0 - alpha;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->alpha = alpha;
   args->one_minus_alpha = one_minus_alpha;
   args->eps = eps;
@@ -253,12 +275,14 @@ static void optgen_rmsprop_momentum_float64_update(
     const double grad = grad_v[index];
     double square_avg = square_avg_v[index];
     double momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-    square_avg = args.alpha * square_avg + args.one_minus_alpha * (grad * grad);
+    square_avg = args.alpha * square_avg + args.one_minus_alpha * (scaled_grad * scaled_grad);
     // denom = sqrt(square_avg) + eps
     const double denom = sqrt(square_avg) + args.eps;
     // momentum_buffer <- momentum*momentum_buffer + grad/denom
-    momentum_buffer = args.momentum * momentum_buffer + grad / denom;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad / denom;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;

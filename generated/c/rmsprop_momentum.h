@@ -12,6 +12,10 @@
  *   alpha: share of the mean square that is kept; in [0, 1), by default 0.99
  *   eps: added outside the square root; in [0, oo), by default 1e-08
  *   momentum: share of the buffer that is kept; in [0, 1), by default 0.9
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, square_avg, momentum_buffer
  * work: room for optgen_rmsprop_momentum_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -30,6 +34,7 @@ extern "C" {
 #endif
 
 struct optgen_rmsprop_momentum_float32_args {
+  float grad_factor;
   float alpha;
   float one_minus_alpha;
   float eps;
@@ -44,6 +49,7 @@ void optgen_rmsprop_momentum_float32(
     const struct optgen_rmsprop_momentum_float32_args *args, float *work, int threads);
 
 struct optgen_rmsprop_momentum_float64_args {
+  double grad_factor;
   double alpha;
   double one_minus_alpha;
   double eps;

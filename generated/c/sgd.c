@@ -50,6 +50,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_sgd_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr;
 };
 
@@ -75,10 +76,19 @@ int optgen_sgd_float32_host(
   fenv_t state;
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 < hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(hyperparameters[3] == 0.0 || hyperparameters[3] == 1.0)) return 4;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
+  const double grad_scale = hyperparameters[1];
+  const double clip_coef = hyperparameters[2];
+  const double maximize = hyperparameters[3];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->lr = (float)lr;
   fesetenv(&state);
   return 0;
@@ -93,8 +103,10 @@ static void optgen_sgd_float32_update(
   for (uint64_t index = 0; index < n; ++index) {
     float param = param_v[index];
     const float grad = grad_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // param <- param - lr*grad
-    param = param - args.lr * grad;
+    param = param - args.lr * scaled_grad;
     param_v[index] = param;
   }
 }
@@ -149,6 +161,7 @@ void optgen_sgd_float32(
 }
 
 struct optgen_sgd_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr;
 };
 
@@ -174,9 +187,18 @@ int optgen_sgd_float64_host(
   fenv_t state;
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
+  if (!(0.0 < hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(hyperparameters[3] == 0.0 || hyperparameters[3] == 1.0)) return 4;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
+  const double grad_scale = hyperparameters[1];
+  const double clip_coef = hyperparameters[2];
+  const double maximize = hyperparameters[3];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->lr = lr;
   fesetenv(&state);
   return 0;
@@ -191,8 +213,10 @@ static void optgen_sgd_float64_update(
   for (uint64_t index = 0; index < n; ++index) {
     double param = param_v[index];
     const double grad = grad_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // param <- param - lr*grad
-    param = param - args.lr * grad;
+    param = param - args.lr * scaled_grad;
     param_v[index] = param;
   }
 }

@@ -9,6 +9,10 @@
  *
  * hyperparameters, in order:
  *   lr: step size; in [0, oo), by default 0.001
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad
  * work: room for optgen_sgd_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -27,6 +31,7 @@ extern "C" {
 #endif
 
 struct optgen_sgd_float32_args {
+  float grad_factor;
   float lr;
 };
 int optgen_sgd_float32_host(
@@ -37,6 +42,7 @@ void optgen_sgd_float32(
     const struct optgen_sgd_float32_args *args, float *work, int threads);
 
 struct optgen_sgd_float64_args {
+  double grad_factor;
   double lr;
 };
 int optgen_sgd_float64_host(

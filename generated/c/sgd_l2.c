@@ -54,6 +54,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_sgd_l2_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float weight_decay;
   float lr;
 };
@@ -81,12 +82,21 @@ int optgen_sgd_l2_float32_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double weight_decay = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->weight_decay = (float)weight_decay;
   args->lr = (float)lr;
   fesetenv(&state);
@@ -102,8 +112,10 @@ static void optgen_sgd_l2_float32_update(
   for (uint64_t index = 0; index < n; ++index) {
     float param = param_v[index];
     const float grad = grad_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // grad_regularized = weight_decay*param + grad
-    const float grad_regularized = args.weight_decay * param + grad;
+    const float grad_regularized = args.weight_decay * param + scaled_grad;
     // param <- param - lr*grad_regularized
     param = param - args.lr * grad_regularized;
     param_v[index] = param;
@@ -160,6 +172,7 @@ void optgen_sgd_l2_float32(
 }
 
 struct optgen_sgd_l2_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double weight_decay;
   double lr;
 };
@@ -187,10 +200,19 @@ int optgen_sgd_l2_float64_host(
   (void)step, (void)numel, (void)scalar_states;
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
+  if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double weight_decay = hyperparameters[1];
+  const double grad_scale = hyperparameters[2];
+  const double clip_coef = hyperparameters[3];
+  const double maximize = hyperparameters[4];
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->weight_decay = weight_decay;
   args->lr = lr;
   fesetenv(&state);
@@ -206,8 +228,10 @@ static void optgen_sgd_l2_float64_update(
   for (uint64_t index = 0; index < n; ++index) {
     double param = param_v[index];
     const double grad = grad_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // grad_regularized = weight_decay*param + grad
-    const double grad_regularized = args.weight_decay * param + grad;
+    const double grad_regularized = args.weight_decay * param + scaled_grad;
     // param <- param - lr*grad_regularized
     param = param - args.lr * grad_regularized;
     param_v[index] = param;

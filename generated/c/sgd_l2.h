@@ -10,6 +10,10 @@
  * hyperparameters, in order:
  *   lr: step size; in [0, oo), by default 0.001
  *   weight_decay: factor of the L2 penalty; in [0, oo), by default 0.01
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad
  * work: room for optgen_sgd_l2_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -28,6 +32,7 @@ extern "C" {
 #endif
 
 struct optgen_sgd_l2_float32_args {
+  float grad_factor;
   float weight_decay;
   float lr;
 };
@@ -39,6 +44,7 @@ void optgen_sgd_l2_float32(
     const struct optgen_sgd_l2_float32_args *args, float *work, int threads);
 
 struct optgen_sgd_l2_float64_args {
+  double grad_factor;
   double weight_decay;
   double lr;
 };

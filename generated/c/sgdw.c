@@ -56,6 +56,7 @@ static int optgen_parts(const uint64_t total, int threads) {
 }
 
 struct optgen_sgdw_float32_args {
+  float grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   float momentum;
   float lr;
@@ -85,6 +86,9 @@ int optgen_sgdw_float32_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
@@ -92,7 +96,13 @@ int optgen_sgdw_float32_host(
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
   const double weight_decay = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   const double lr_weight_decay = lr * weight_decay;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = (float)grad_factor;
   args->lr_weight_decay = (float)lr_weight_decay;
   args->momentum = (float)momentum;
   args->lr = (float)lr;
@@ -111,10 +121,12 @@ static void optgen_sgdw_float32_update(
     float param = param_v[index];
     const float grad = grad_v[index];
     float momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const float scaled_grad = args.grad_factor * grad;
     // param <- param - lr*weight_decay*param
     param = param - args.lr_weight_decay * param;
     // momentum_buffer <- momentum*momentum_buffer + grad
-    momentum_buffer = args.momentum * momentum_buffer + grad;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;
@@ -173,6 +185,7 @@ void optgen_sgdw_float32(
 }
 
 struct optgen_sgdw_float64_args {
+  double grad_factor; /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay; /* lr_weight_decay = lr * weight_decay */
   double momentum;
   double lr;
@@ -202,12 +215,21 @@ int optgen_sgdw_float64_host(
   if (!(0.0 <= hyperparameters[0] && hyperparameters[0] < INFINITY)) return 1;
   if (!(0.0 <= hyperparameters[1] && hyperparameters[1] < 1.0)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
+  if (!(0.0 < hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
+  if (!(0.0 <= hyperparameters[4] && hyperparameters[4] < INFINITY)) return 5;
+  if (!(hyperparameters[5] == 0.0 || hyperparameters[5] == 1.0)) return 6;
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
   const double momentum = hyperparameters[1];
   const double weight_decay = hyperparameters[2];
+  const double grad_scale = hyperparameters[3];
+  const double clip_coef = hyperparameters[4];
+  const double maximize = hyperparameters[5];
   const double lr_weight_decay = lr * weight_decay;
+  // grad_factor = (1 - 2*maximize)*clip_coef/grad_scale
+  const double grad_factor = (1.0 - 2.0 * maximize) * clip_coef / grad_scale;
+  args->grad_factor = grad_factor;
   args->lr_weight_decay = lr_weight_decay;
   args->momentum = momentum;
   args->lr = lr;
@@ -226,10 +248,12 @@ static void optgen_sgdw_float64_update(
     double param = param_v[index];
     const double grad = grad_v[index];
     double momentum_buffer = momentum_buffer_v[index];
+    // scaled_grad = grad_factor*grad
+    const double scaled_grad = args.grad_factor * grad;
     // param <- param - lr*weight_decay*param
     param = param - args.lr_weight_decay * param;
     // momentum_buffer <- momentum*momentum_buffer + grad
-    momentum_buffer = args.momentum * momentum_buffer + grad;
+    momentum_buffer = args.momentum * momentum_buffer + scaled_grad;
     // param <- param - lr*momentum_buffer
     param = param - args.lr * momentum_buffer;
     param_v[index] = param;

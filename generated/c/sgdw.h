@@ -11,6 +11,10 @@
  *   lr: step size; in [0, oo), by default 0.001
  *   momentum: share of the buffer that is kept; in [0, 1), by default 0.9
  *   weight_decay: decay per step is lr*weight_decay; in [0, oo), by default 0.01
+ *   grad_scale: the gradient is divided by it; in (0, oo), by default 1.0
+ *   clip_coef: the gradient is multiplied by it; in [0, oo), by default 1.0
+ *   maximize: whether to walk up instead of down: the gradient is turned around; 0 or 1, by default
+ *       0.0
  * scalar states, in order: none
  * pointers[array * TENSORS + tensor], in order: param, grad, momentum_buffer
  * work: room for optgen_sgdw_scratch(TENSORS, n) values of the type; may be NULL if that is 0.
@@ -29,6 +33,7 @@ extern "C" {
 #endif
 
 struct optgen_sgdw_float32_args {
+  float grad_factor;
   float lr_weight_decay;
   float momentum;
   float lr;
@@ -41,6 +46,7 @@ void optgen_sgdw_float32(
     const struct optgen_sgdw_float32_args *args, float *work, int threads);
 
 struct optgen_sgdw_float64_args {
+  double grad_factor;
   double lr_weight_decay;
   double momentum;
   double lr;

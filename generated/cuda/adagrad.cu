@@ -27,23 +27,27 @@
  */
 
 struct optgen_adagrad_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float eps;
   float step_size;  /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };
 
 struct optgen_adagrad_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double eps;
   double step_size;  /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };
 
 /* one element */
 static __device__ __forceinline__ void optgen_adagrad_float32_update(float& param, const float grad, float& sum, const optgen_adagrad_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // sum <- sum + grad**2
-  sum = __fadd_rn(sum, __fmul_rn(grad, grad));
+  sum = __fadd_rn(sum, __fmul_rn(scaled_grad, scaled_grad));
   // denom = sqrt(sum) + eps
   const float denom = __fadd_rn(__fsqrt_rn(sum), args.eps);
   // param <- param - step_size*grad/denom
-  param = __fsub_rn(param, __fdiv_rn(__fmul_rn(args.step_size, grad), denom));
+  param = __fsub_rn(param, __fdiv_rn(__fmul_rn(args.step_size, scaled_grad), denom));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)
@@ -75,12 +79,14 @@ optgen_adagrad_float32(float* __restrict__ param, const float* __restrict__ grad
 
 /* one element */
 static __device__ __forceinline__ void optgen_adagrad_float64_update(double& param, const double grad, double& sum, const optgen_adagrad_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // sum <- sum + grad**2
-  sum = __dadd_rn(sum, __dmul_rn(grad, grad));
+  sum = __dadd_rn(sum, __dmul_rn(scaled_grad, scaled_grad));
   // denom = sqrt(sum) + eps
   const double denom = __dadd_rn(__dsqrt_rn(sum), args.eps);
   // param <- param - step_size*grad/denom
-  param = __dsub_rn(param, __ddiv_rn(__dmul_rn(args.step_size, grad), denom));
+  param = __dsub_rn(param, __ddiv_rn(__dmul_rn(args.step_size, scaled_grad), denom));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)

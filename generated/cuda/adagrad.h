@@ -13,11 +13,13 @@
 #define OPTGEN_ADAGRAD_H
 
 struct optgen_adagrad_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float eps;
   float step_size;  /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };
 
 struct optgen_adagrad_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double eps;
   double step_size;  /* step_size = lr/(1 + (step - 1)*lr_decay) */
 };

@@ -13,6 +13,7 @@
 #define OPTGEN_ADAM_H
 
 struct optgen_adam_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
   float beta2;
@@ -24,6 +25,7 @@ struct optgen_adam_float32_args {
 };
 
 struct optgen_adam_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
   double beta2;

@@ -35,6 +35,7 @@
  */
 
 struct optgen_adam_l2_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float weight_decay;
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -47,6 +48,7 @@ struct optgen_adam_l2_float32_args {
 };
 
 struct optgen_adam_l2_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double weight_decay;
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -60,8 +62,10 @@ struct optgen_adam_l2_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_adam_l2_float32_update(float& param, const float grad, float& exp_avg, float& exp_avg_sq, const optgen_adam_l2_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // grad_regularized = weight_decay*param + grad
-  const float grad_regularized = __fadd_rn(__fmul_rn(args.weight_decay, param), grad);
+  const float grad_regularized = __fadd_rn(__fmul_rn(args.weight_decay, param), scaled_grad);
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad_regularized
   exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad_regularized));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad_regularized**2
@@ -109,8 +113,10 @@ optgen_adam_l2_float32(float* __restrict__ param, const float* __restrict__ grad
 
 /* one element */
 static __device__ __forceinline__ void optgen_adam_l2_float64_update(double& param, const double grad, double& exp_avg, double& exp_avg_sq, const optgen_adam_l2_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // grad_regularized = weight_decay*param + grad
-  const double grad_regularized = __dadd_rn(__dmul_rn(args.weight_decay, param), grad);
+  const double grad_regularized = __dadd_rn(__dmul_rn(args.weight_decay, param), scaled_grad);
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad_regularized
   exp_avg = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, grad_regularized));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad_regularized**2

@@ -13,6 +13,7 @@
 #define OPTGEN_ADAM_L2_H
 
 struct optgen_adam_l2_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float weight_decay;
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -25,6 +26,7 @@ struct optgen_adam_l2_float32_args {
 };
 
 struct optgen_adam_l2_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double weight_decay;
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */

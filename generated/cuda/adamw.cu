@@ -35,6 +35,7 @@
  */
 
 struct optgen_adamw_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -47,6 +48,7 @@ struct optgen_adamw_float32_args {
 };
 
 struct optgen_adamw_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -60,12 +62,14 @@ struct optgen_adamw_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_adamw_float32_update(float& param, const float grad, float& exp_avg, float& exp_avg_sq, const optgen_adamw_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __fsub_rn(param, __fmul_rn(args.lr_weight_decay, param));
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad));
+  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, scaled_grad));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(grad, grad)));
+  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(scaled_grad, scaled_grad)));
   // exp_avg_hat = exp_avg/bias_correction1
   const float exp_avg_hat = __fdiv_rn(exp_avg, args.bias_correction1);
   // exp_avg_sq_hat = exp_avg_sq/bias_correction2
@@ -109,12 +113,14 @@ optgen_adamw_float32(float* __restrict__ param, const float* __restrict__ grad, 
 
 /* one element */
 static __device__ __forceinline__ void optgen_adamw_float64_update(double& param, const double grad, double& exp_avg, double& exp_avg_sq, const optgen_adamw_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __dsub_rn(param, __dmul_rn(args.lr_weight_decay, param));
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-  exp_avg = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, grad));
+  exp_avg = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, scaled_grad));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-  exp_avg_sq = __dadd_rn(__dmul_rn(args.beta2, exp_avg_sq), __dmul_rn(args.one_minus_beta2, __dmul_rn(grad, grad)));
+  exp_avg_sq = __dadd_rn(__dmul_rn(args.beta2, exp_avg_sq), __dmul_rn(args.one_minus_beta2, __dmul_rn(scaled_grad, scaled_grad)));
   // exp_avg_hat = exp_avg/bias_correction1
   const double exp_avg_hat = __ddiv_rn(exp_avg, args.bias_correction1);
   // exp_avg_sq_hat = exp_avg_sq/bias_correction2

@@ -13,6 +13,7 @@
 #define OPTGEN_ADAMW_H
 
 struct optgen_adamw_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -25,6 +26,7 @@ struct optgen_adamw_float32_args {
 };
 
 struct optgen_adamw_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */

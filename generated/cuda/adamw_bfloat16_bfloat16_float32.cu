@@ -35,6 +35,7 @@
  */
 
 struct optgen_adamw_bfloat16_bfloat16_float32_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -62,12 +63,14 @@ static __device__ __forceinline__ unsigned short store_bfloat16(const float valu
 static __device__ __forceinline__ void optgen_adamw_bfloat16_bfloat16_float32_float32_update(unsigned short& param_stored, const unsigned short grad_stored, float& exp_avg, float& exp_avg_sq, const optgen_adamw_bfloat16_bfloat16_float32_float32_args& args) {
   float param = load_bfloat16(param_stored);
   const float grad = load_bfloat16(grad_stored);
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __fsub_rn(param, __fmul_rn(args.lr_weight_decay, param));
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad));
+  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, scaled_grad));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(grad, grad)));
+  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(scaled_grad, scaled_grad)));
   // exp_avg_hat = exp_avg/bias_correction1
   const float exp_avg_hat = __fdiv_rn(exp_avg, args.bias_correction1);
   // exp_avg_sq_hat = exp_avg_sq/bias_correction2

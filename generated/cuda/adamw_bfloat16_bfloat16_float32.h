@@ -12,6 +12,7 @@
 #define OPTGEN_ADAMW_BFLOAT16_BFLOAT16_FLOAT32_H
 
 struct optgen_adamw_bfloat16_bfloat16_float32_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */

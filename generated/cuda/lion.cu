@@ -26,6 +26,7 @@
  */
 
 struct optgen_lion_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -35,6 +36,7 @@ struct optgen_lion_float32_args {
 };
 
 struct optgen_lion_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
@@ -55,14 +57,16 @@ static __device__ __forceinline__ double sign_float64(double x) {
 
 /* one element */
 static __device__ __forceinline__ void optgen_lion_float32_update(float& param, const float grad, float& exp_avg, const optgen_lion_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __fsub_rn(param, __fmul_rn(args.lr_weight_decay, param));
   // interpolation = beta1*exp_avg + (1 - beta1)*grad
-  const float interpolation = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad));
+  const float interpolation = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, scaled_grad));
   // param <- param - lr*sign(interpolation)
   param = __fsub_rn(param, __fmul_rn(args.lr, sign_float32(interpolation)));
   // exp_avg <- beta2*exp_avg + (1 - beta2)*grad
-  exp_avg = __fadd_rn(__fmul_rn(args.beta2, exp_avg), __fmul_rn(args.one_minus_beta2, grad));
+  exp_avg = __fadd_rn(__fmul_rn(args.beta2, exp_avg), __fmul_rn(args.one_minus_beta2, scaled_grad));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)
@@ -94,14 +98,16 @@ optgen_lion_float32(float* __restrict__ param, const float* __restrict__ grad, f
 
 /* one element */
 static __device__ __forceinline__ void optgen_lion_float64_update(double& param, const double grad, double& exp_avg, const optgen_lion_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __dsub_rn(param, __dmul_rn(args.lr_weight_decay, param));
   // interpolation = beta1*exp_avg + (1 - beta1)*grad
-  const double interpolation = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, grad));
+  const double interpolation = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, scaled_grad));
   // param <- param - lr*sign(interpolation)
   param = __dsub_rn(param, __dmul_rn(args.lr, sign_float64(interpolation)));
   // exp_avg <- beta2*exp_avg + (1 - beta2)*grad
-  exp_avg = __dadd_rn(__dmul_rn(args.beta2, exp_avg), __dmul_rn(args.one_minus_beta2, grad));
+  exp_avg = __dadd_rn(__dmul_rn(args.beta2, exp_avg), __dmul_rn(args.one_minus_beta2, scaled_grad));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)

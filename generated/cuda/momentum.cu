@@ -26,12 +26,14 @@
  */
 
 struct optgen_momentum_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float grad_weight;  /* grad_weight = 1 if step == 1 else 1 - dampening */
   float lr;
 };
 
 struct optgen_momentum_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double grad_weight;  /* grad_weight = 1 if step == 1 else 1 - dampening */
   double lr;
@@ -39,8 +41,10 @@ struct optgen_momentum_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_momentum_float32_update(float& param, const float grad, float& momentum_buffer, const optgen_momentum_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // momentum_buffer <- momentum*momentum_buffer + grad_weight*grad
-  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), __fmul_rn(args.grad_weight, grad));
+  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), __fmul_rn(args.grad_weight, scaled_grad));
   // param <- param - lr*momentum_buffer
   param = __fsub_rn(param, __fmul_rn(args.lr, momentum_buffer));
 }
@@ -74,8 +78,10 @@ optgen_momentum_float32(float* __restrict__ param, const float* __restrict__ gra
 
 /* one element */
 static __device__ __forceinline__ void optgen_momentum_float64_update(double& param, const double grad, double& momentum_buffer, const optgen_momentum_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // momentum_buffer <- momentum*momentum_buffer + grad_weight*grad
-  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), __dmul_rn(args.grad_weight, grad));
+  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), __dmul_rn(args.grad_weight, scaled_grad));
   // param <- param - lr*momentum_buffer
   param = __dsub_rn(param, __dmul_rn(args.lr, momentum_buffer));
 }

@@ -13,12 +13,14 @@
 #define OPTGEN_MOMENTUM_H
 
 struct optgen_momentum_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float grad_weight;  /* grad_weight = 1 if step == 1 else 1 - dampening */
   float lr;
 };
 
 struct optgen_momentum_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double grad_weight;  /* grad_weight = 1 if step == 1 else 1 - dampening */
   double lr;

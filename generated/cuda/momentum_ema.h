@@ -13,12 +13,14 @@
 #define OPTGEN_MOMENTUM_EMA_H
 
 struct optgen_momentum_ema_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float one_minus_momentum;  /* one_minus_momentum = 1.0 - momentum */
   float lr;
 };
 
 struct optgen_momentum_ema_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double one_minus_momentum;  /* one_minus_momentum = 1.0 - momentum */
   double lr;

@@ -39,6 +39,7 @@
  */
 
 struct optgen_nadam_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float beta1;
   float one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
   float beta2;
@@ -51,6 +52,7 @@ struct optgen_nadam_float32_args {
 };
 
 struct optgen_nadam_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double beta1;
   double one_minus_beta1;  /* one_minus_beta1 = 1.0 - beta1 */
   double beta2;
@@ -64,16 +66,18 @@ struct optgen_nadam_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_nadam_float32_update(float& param, const float grad, float& exp_avg, float& exp_avg_sq, const optgen_nadam_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad));
+  exp_avg = __fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, scaled_grad));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(grad, grad)));
+  exp_avg_sq = __fadd_rn(__fmul_rn(args.beta2, exp_avg_sq), __fmul_rn(args.one_minus_beta2, __fmul_rn(scaled_grad, scaled_grad)));
   // exp_avg_sq_hat = exp_avg_sq/bias_correction2
   const float exp_avg_sq_hat = __fdiv_rn(exp_avg_sq, args.bias_correction2);
   // denom = sqrt(exp_avg_sq_hat) + eps
   const float denom = __fadd_rn(__fsqrt_rn(exp_avg_sq_hat), args.eps);
   // update = exp_avg_part*exp_avg + grad_part*grad
-  const float update = __fadd_rn(__fmul_rn(args.exp_avg_part, exp_avg), __fmul_rn(args.grad_part, grad));
+  const float update = __fadd_rn(__fmul_rn(args.exp_avg_part, exp_avg), __fmul_rn(args.grad_part, scaled_grad));
   // param <- param - lr*update/denom
   param = __fsub_rn(param, __fdiv_rn(__fmul_rn(args.lr, update), denom));
 }
@@ -111,16 +115,18 @@ optgen_nadam_float32(float* __restrict__ param, const float* __restrict__ grad, 
 
 /* one element */
 static __device__ __forceinline__ void optgen_nadam_float64_update(double& param, const double grad, double& exp_avg, double& exp_avg_sq, const optgen_nadam_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-  exp_avg = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, grad));
+  exp_avg = __dadd_rn(__dmul_rn(args.beta1, exp_avg), __dmul_rn(args.one_minus_beta1, scaled_grad));
   // exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-  exp_avg_sq = __dadd_rn(__dmul_rn(args.beta2, exp_avg_sq), __dmul_rn(args.one_minus_beta2, __dmul_rn(grad, grad)));
+  exp_avg_sq = __dadd_rn(__dmul_rn(args.beta2, exp_avg_sq), __dmul_rn(args.one_minus_beta2, __dmul_rn(scaled_grad, scaled_grad)));
   // exp_avg_sq_hat = exp_avg_sq/bias_correction2
   const double exp_avg_sq_hat = __ddiv_rn(exp_avg_sq, args.bias_correction2);
   // denom = sqrt(exp_avg_sq_hat) + eps
   const double denom = __dadd_rn(__dsqrt_rn(exp_avg_sq_hat), args.eps);
   // update = exp_avg_part*exp_avg + grad_part*grad
-  const double update = __dadd_rn(__dmul_rn(args.exp_avg_part, exp_avg), __dmul_rn(args.grad_part, grad));
+  const double update = __dadd_rn(__dmul_rn(args.exp_avg_part, exp_avg), __dmul_rn(args.grad_part, scaled_grad));
   // param <- param - lr*update/denom
   param = __dsub_rn(param, __ddiv_rn(__dmul_rn(args.lr, update), denom));
 }

@@ -25,21 +25,25 @@
  */
 
 struct optgen_nesterov_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float lr;
 };
 
 struct optgen_nesterov_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double lr;
 };
 
 /* one element */
 static __device__ __forceinline__ void optgen_nesterov_float32_update(float& param, const float grad, float& momentum_buffer, const optgen_nesterov_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // momentum_buffer <- momentum*momentum_buffer + grad
-  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), grad);
+  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // update = momentum*momentum_buffer + grad
-  const float update = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), grad);
+  const float update = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // param <- param - lr*update
   param = __fsub_rn(param, __fmul_rn(args.lr, update));
 }
@@ -73,10 +77,12 @@ optgen_nesterov_float32(float* __restrict__ param, const float* __restrict__ gra
 
 /* one element */
 static __device__ __forceinline__ void optgen_nesterov_float64_update(double& param, const double grad, double& momentum_buffer, const optgen_nesterov_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // momentum_buffer <- momentum*momentum_buffer + grad
-  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), grad);
+  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // update = momentum*momentum_buffer + grad
-  const double update = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), grad);
+  const double update = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // param <- param - lr*update
   param = __dsub_rn(param, __dmul_rn(args.lr, update));
 }

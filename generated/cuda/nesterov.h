@@ -13,11 +13,13 @@
 #define OPTGEN_NESTEROV_H
 
 struct optgen_nesterov_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float momentum;
   float lr;
 };
 
 struct optgen_nesterov_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double momentum;
   double lr;
 };

@@ -31,6 +31,7 @@
  */
 
 struct optgen_rmsprop_centered_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float alpha;
   float one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   float eps;
@@ -38,6 +39,7 @@ struct optgen_rmsprop_centered_float32_args {
 };
 
 struct optgen_rmsprop_centered_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double alpha;
   double one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   double eps;
@@ -46,16 +48,18 @@ struct optgen_rmsprop_centered_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_rmsprop_centered_float32_update(float& param, const float grad, float& square_avg, float& grad_avg, const optgen_rmsprop_centered_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-  square_avg = __fadd_rn(__fmul_rn(args.alpha, square_avg), __fmul_rn(args.one_minus_alpha, __fmul_rn(grad, grad)));
+  square_avg = __fadd_rn(__fmul_rn(args.alpha, square_avg), __fmul_rn(args.one_minus_alpha, __fmul_rn(scaled_grad, scaled_grad)));
   // grad_avg <- alpha*grad_avg + (1 - alpha)*grad
-  grad_avg = __fadd_rn(__fmul_rn(args.alpha, grad_avg), __fmul_rn(args.one_minus_alpha, grad));
+  grad_avg = __fadd_rn(__fmul_rn(args.alpha, grad_avg), __fmul_rn(args.one_minus_alpha, scaled_grad));
   // variance = square_avg - grad_avg**2
   const float variance = __fsub_rn(square_avg, __fmul_rn(grad_avg, grad_avg));
   // denom = sqrt(variance) + eps
   const float denom = __fadd_rn(__fsqrt_rn(variance), args.eps);
   // param <- param - lr*grad/denom
-  param = __fsub_rn(param, __fdiv_rn(__fmul_rn(args.lr, grad), denom));
+  param = __fsub_rn(param, __fdiv_rn(__fmul_rn(args.lr, scaled_grad), denom));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)
@@ -91,16 +95,18 @@ optgen_rmsprop_centered_float32(float* __restrict__ param, const float* __restri
 
 /* one element */
 static __device__ __forceinline__ void optgen_rmsprop_centered_float64_update(double& param, const double grad, double& square_avg, double& grad_avg, const optgen_rmsprop_centered_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-  square_avg = __dadd_rn(__dmul_rn(args.alpha, square_avg), __dmul_rn(args.one_minus_alpha, __dmul_rn(grad, grad)));
+  square_avg = __dadd_rn(__dmul_rn(args.alpha, square_avg), __dmul_rn(args.one_minus_alpha, __dmul_rn(scaled_grad, scaled_grad)));
   // grad_avg <- alpha*grad_avg + (1 - alpha)*grad
-  grad_avg = __dadd_rn(__dmul_rn(args.alpha, grad_avg), __dmul_rn(args.one_minus_alpha, grad));
+  grad_avg = __dadd_rn(__dmul_rn(args.alpha, grad_avg), __dmul_rn(args.one_minus_alpha, scaled_grad));
   // variance = square_avg - grad_avg**2
   const double variance = __dsub_rn(square_avg, __dmul_rn(grad_avg, grad_avg));
   // denom = sqrt(variance) + eps
   const double denom = __dadd_rn(__dsqrt_rn(variance), args.eps);
   // param <- param - lr*grad/denom
-  param = __dsub_rn(param, __ddiv_rn(__dmul_rn(args.lr, grad), denom));
+  param = __dsub_rn(param, __ddiv_rn(__dmul_rn(args.lr, scaled_grad), denom));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)

@@ -29,6 +29,7 @@
  */
 
 struct optgen_rmsprop_momentum_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float alpha;
   float one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   float eps;
@@ -37,6 +38,7 @@ struct optgen_rmsprop_momentum_float32_args {
 };
 
 struct optgen_rmsprop_momentum_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double alpha;
   double one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   double eps;
@@ -46,12 +48,14 @@ struct optgen_rmsprop_momentum_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_rmsprop_momentum_float32_update(float& param, const float grad, float& square_avg, float& momentum_buffer, const optgen_rmsprop_momentum_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-  square_avg = __fadd_rn(__fmul_rn(args.alpha, square_avg), __fmul_rn(args.one_minus_alpha, __fmul_rn(grad, grad)));
+  square_avg = __fadd_rn(__fmul_rn(args.alpha, square_avg), __fmul_rn(args.one_minus_alpha, __fmul_rn(scaled_grad, scaled_grad)));
   // denom = sqrt(square_avg) + eps
   const float denom = __fadd_rn(__fsqrt_rn(square_avg), args.eps);
   // momentum_buffer <- momentum*momentum_buffer + grad/denom
-  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), __fdiv_rn(grad, denom));
+  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), __fdiv_rn(scaled_grad, denom));
   // param <- param - lr*momentum_buffer
   param = __fsub_rn(param, __fmul_rn(args.lr, momentum_buffer));
 }
@@ -89,12 +93,14 @@ optgen_rmsprop_momentum_float32(float* __restrict__ param, const float* __restri
 
 /* one element */
 static __device__ __forceinline__ void optgen_rmsprop_momentum_float64_update(double& param, const double grad, double& square_avg, double& momentum_buffer, const optgen_rmsprop_momentum_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-  square_avg = __dadd_rn(__dmul_rn(args.alpha, square_avg), __dmul_rn(args.one_minus_alpha, __dmul_rn(grad, grad)));
+  square_avg = __dadd_rn(__dmul_rn(args.alpha, square_avg), __dmul_rn(args.one_minus_alpha, __dmul_rn(scaled_grad, scaled_grad)));
   // denom = sqrt(square_avg) + eps
   const double denom = __dadd_rn(__dsqrt_rn(square_avg), args.eps);
   // momentum_buffer <- momentum*momentum_buffer + grad/denom
-  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), __ddiv_rn(grad, denom));
+  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), __ddiv_rn(scaled_grad, denom));
   // param <- param - lr*momentum_buffer
   param = __dsub_rn(param, __dmul_rn(args.lr, momentum_buffer));
 }

@@ -13,6 +13,7 @@
 #define OPTGEN_RMSPROP_MOMENTUM_H
 
 struct optgen_rmsprop_momentum_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float alpha;
   float one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   float eps;
@@ -21,6 +22,7 @@ struct optgen_rmsprop_momentum_float32_args {
 };
 
 struct optgen_rmsprop_momentum_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double alpha;
   double one_minus_alpha;  /* one_minus_alpha = 1.0 - alpha */
   double eps;

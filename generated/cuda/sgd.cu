@@ -18,17 +18,21 @@
  */
 
 struct optgen_sgd_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr;
 };
 
 struct optgen_sgd_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr;
 };
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgd_float32_update(float& param, const float grad, const optgen_sgd_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // param <- param - lr*grad
-  param = __fsub_rn(param, __fmul_rn(args.lr, grad));
+  param = __fsub_rn(param, __fmul_rn(args.lr, scaled_grad));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)
@@ -56,8 +60,10 @@ optgen_sgd_float32(float* __restrict__ param, const float* __restrict__ grad, co
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgd_float64_update(double& param, const double grad, const optgen_sgd_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // param <- param - lr*grad
-  param = __dsub_rn(param, __dmul_rn(args.lr, grad));
+  param = __dsub_rn(param, __dmul_rn(args.lr, scaled_grad));
 }
 
 extern "C" __global__ void __launch_bounds__(256, 2)

@@ -13,10 +13,12 @@
 #define OPTGEN_SGD_H
 
 struct optgen_sgd_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr;
 };
 
 struct optgen_sgd_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr;
 };
 

@@ -22,19 +22,23 @@
  */
 
 struct optgen_sgd_l2_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float weight_decay;
   float lr;
 };
 
 struct optgen_sgd_l2_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double weight_decay;
   double lr;
 };
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgd_l2_float32_update(float& param, const float grad, const optgen_sgd_l2_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // grad_regularized = weight_decay*param + grad
-  const float grad_regularized = __fadd_rn(__fmul_rn(args.weight_decay, param), grad);
+  const float grad_regularized = __fadd_rn(__fmul_rn(args.weight_decay, param), scaled_grad);
   // param <- param - lr*grad_regularized
   param = __fsub_rn(param, __fmul_rn(args.lr, grad_regularized));
 }
@@ -64,8 +68,10 @@ optgen_sgd_l2_float32(float* __restrict__ param, const float* __restrict__ grad,
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgd_l2_float64_update(double& param, const double grad, const optgen_sgd_l2_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // grad_regularized = weight_decay*param + grad
-  const double grad_regularized = __dadd_rn(__dmul_rn(args.weight_decay, param), grad);
+  const double grad_regularized = __dadd_rn(__dmul_rn(args.weight_decay, param), scaled_grad);
   // param <- param - lr*grad_regularized
   param = __dsub_rn(param, __dmul_rn(args.lr, grad_regularized));
 }

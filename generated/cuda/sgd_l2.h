@@ -13,11 +13,13 @@
 #define OPTGEN_SGD_L2_H
 
 struct optgen_sgd_l2_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float weight_decay;
   float lr;
 };
 
 struct optgen_sgd_l2_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double weight_decay;
   double lr;
 };

@@ -24,12 +24,14 @@
  */
 
 struct optgen_sgdw_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float momentum;
   float lr;
 };
 
 struct optgen_sgdw_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   double momentum;
   double lr;
@@ -37,10 +39,12 @@ struct optgen_sgdw_float64_args {
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgdw_float32_update(float& param, const float grad, float& momentum_buffer, const optgen_sgdw_float32_args& args) {
+  // scaled_grad = grad_factor*grad
+  const float scaled_grad = __fmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __fsub_rn(param, __fmul_rn(args.lr_weight_decay, param));
   // momentum_buffer <- momentum*momentum_buffer + grad
-  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), grad);
+  momentum_buffer = __fadd_rn(__fmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // param <- param - lr*momentum_buffer
   param = __fsub_rn(param, __fmul_rn(args.lr, momentum_buffer));
 }
@@ -74,10 +78,12 @@ optgen_sgdw_float32(float* __restrict__ param, const float* __restrict__ grad, f
 
 /* one element */
 static __device__ __forceinline__ void optgen_sgdw_float64_update(double& param, const double grad, double& momentum_buffer, const optgen_sgdw_float64_args& args) {
+  // scaled_grad = grad_factor*grad
+  const double scaled_grad = __dmul_rn(args.grad_factor, grad);
   // param <- param - lr*weight_decay*param
   param = __dsub_rn(param, __dmul_rn(args.lr_weight_decay, param));
   // momentum_buffer <- momentum*momentum_buffer + grad
-  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), grad);
+  momentum_buffer = __dadd_rn(__dmul_rn(args.momentum, momentum_buffer), scaled_grad);
   // param <- param - lr*momentum_buffer
   param = __dsub_rn(param, __dmul_rn(args.lr, momentum_buffer));
 }

@@ -13,12 +13,14 @@
 #define OPTGEN_SGDW_H
 
 struct optgen_sgdw_float32_args {
+  float grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   float lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   float momentum;
   float lr;
 };
 
 struct optgen_sgdw_float64_args {
+  double grad_factor;  /* grad_factor = (1 - 2*maximize)*clip_coef/grad_scale */
   double lr_weight_decay;  /* lr_weight_decay = lr * weight_decay */
   double momentum;
   double lr;

@@ -23,7 +23,7 @@ import numpy as np
 
 _STATES = {"sum": 0.0}
 _SCALAR_STATES = {}
-_HYPERPARAMETERS = ("lr", "lr_decay", "eps")
+_HYPERPARAMETERS = ("lr", "lr_decay", "eps", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -35,25 +35,55 @@ def init(param):
     return state | {"step": np.zeros((), np.int64)}
 
 
-def step(param, grad, state, *, lr=0.01, lr_decay=0.0, eps=1e-10, **unknown):
+def step(
+    param,
+    grad,
+    state,
+    *,
+    lr=0.01,
+    lr_decay=0.0,
+    eps=1e-10,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
+    **unknown,
+):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, lr_decay=lr_decay, eps=eps)
+    _check_numbers(
+        lr=lr,
+        lr_decay=lr_decay,
+        eps=eps,
+        grad_scale=grad_scale,
+        clip_coef=clip_coef,
+        maximize=maximize,
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= lr_decay < np.inf:
         raise ValueError(f"lr_decay = {lr_decay} lies outside [0, oo)")
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, eps=eps)
-    hyperparameters = (lr, lr_decay, eps)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, lr_decay, eps, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -64,18 +94,20 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, lr_decay, eps):
+def _host(state, lr, lr_decay, eps, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     step_size = lr / (1.0 + ((step - 1.0) * lr_decay))
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
-    return (eps, step_size)
+    return (grad_factor, eps, step_size)
 
 
-def _step(param, grad, state, lr, lr_decay, eps):
+def _step(param, grad, state, lr, lr_decay, eps, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    eps, step_size = _host(state, lr, lr_decay, eps)
+    grad_factor, eps, step_size = _host(state, lr, lr_decay, eps, grad_scale, clip_coef, maximize)
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     eps = kind(eps)
     step_size = kind(step_size)
     param, grad = np.asarray(param).reshape(-1), np.asarray(grad).reshape(-1)
@@ -83,24 +115,27 @@ def _step(param, grad, state, lr, lr_decay, eps):
     blocks = [slice(start, start + _CHUNK) for start in range(0, param.size, _CHUNK)]
     work = _Workspace(param)
     for block in blocks:
-        _stage1(param[block], grad[block], sum[block], eps, step_size, work)
+        _stage1(param[block], grad[block], sum[block], grad_factor, eps, step_size, work)
 
 
-def _stage1(param, grad, sum, eps, step_size, work):
+def _stage1(param, grad, sum, grad_factor, eps, step_size, work):
     """Update one block of elements."""
     count = param.size
     row0 = work.rows[0, :count]
     row1 = work.rows[1, :count]
+    row2 = work.rows[2, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # sum <- sum + grad**2
-    np.multiply(grad, grad, out=row0)
-    np.add(sum, row0, out=sum)
+    np.multiply(scaled_grad, scaled_grad, out=row1)
+    np.add(sum, row1, out=sum)
     # denom = sqrt(sum) + eps
-    np.sqrt(sum, out=row1)
-    denom = np.add(row1, eps, out=row0)
+    np.sqrt(sum, out=row2)
+    denom = np.add(row2, eps, out=row1)
     # param <- param - step_size*grad/denom
-    np.multiply(step_size, grad, out=row1)
-    np.divide(row1, denom, out=row1)
-    np.subtract(param, row1, out=param)
+    np.multiply(step_size, scaled_grad, out=row2)
+    np.divide(row2, denom, out=row2)
+    np.subtract(param, row2, out=param)
 
 
 class _Workspace:
@@ -108,7 +143,7 @@ class _Workspace:
 
     def __init__(self, param):
         width = min(param.size, _CHUNK)
-        self.rows = np.empty((2, width), param.dtype)
+        self.rows = np.empty((3, width), param.dtype)
         self.masks = np.empty((0, width), np.bool_)
         self.chunk = np.empty(0, param.dtype)
 
@@ -202,6 +237,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

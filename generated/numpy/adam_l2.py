@@ -31,7 +31,7 @@ import numpy as np
 
 _STATES = {"exp_avg": 0.0, "exp_avg_sq": 0.0}
 _SCALAR_STATES = {}
-_HYPERPARAMETERS = ("lr", "beta1", "beta2", "eps", "weight_decay")
+_HYPERPARAMETERS = ("lr", "beta1", "beta2", "eps", "weight_decay", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -44,18 +44,42 @@ def init(param):
 
 
 def step(
-    param, grad, state, *, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.01, **unknown
+    param,
+    grad,
+    state,
+    *,
+    lr=0.001,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-08,
+    weight_decay=0.01,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
+    **unknown,
 ):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+    _check_numbers(
+        lr=lr,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        weight_decay=weight_decay,
+        grad_scale=grad_scale,
+        clip_coef=clip_coef,
+        maximize=maximize,
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= beta1 < 1.0:
@@ -66,8 +90,16 @@ def step(
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-    hyperparameters = (lr, beta1, beta2, eps, weight_decay)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, beta1, beta2, eps, weight_decay, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -78,15 +110,17 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, beta1, beta2, eps, weight_decay):
+def _host(state, lr, beta1, beta2, eps, weight_decay, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     bias_correction1 = 1.0 - _ipow(beta1, step)
     bias_correction2 = 1.0 - _ipow(beta2, step)
     one_minus_beta1 = 1.0 - beta1
     one_minus_beta2 = 1.0 - beta2
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
     return (
+        grad_factor,
         weight_decay,
         beta1,
         one_minus_beta1,
@@ -99,10 +133,11 @@ def _host(state, lr, beta1, beta2, eps, weight_decay):
     )
 
 
-def _step(param, grad, state, lr, beta1, beta2, eps, weight_decay):
+def _step(param, grad, state, lr, beta1, beta2, eps, weight_decay, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    scalars = _host(state, lr, beta1, beta2, eps, weight_decay)
+    scalars = _host(state, lr, beta1, beta2, eps, weight_decay, grad_scale, clip_coef, maximize)
     (
+        grad_factor,
         weight_decay,
         beta1,
         one_minus_beta1,
@@ -114,6 +149,7 @@ def _step(param, grad, state, lr, beta1, beta2, eps, weight_decay):
         lr,
     ) = scalars
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     weight_decay = kind(weight_decay)
     beta1 = kind(beta1)
     one_minus_beta1 = kind(one_minus_beta1)
@@ -134,6 +170,7 @@ def _step(param, grad, state, lr, beta1, beta2, eps, weight_decay):
             grad[block],
             exp_avg[block],
             exp_avg_sq[block],
+            grad_factor,
             weight_decay,
             beta1,
             one_minus_beta1,
@@ -152,6 +189,7 @@ def _stage1(
     grad,
     exp_avg,
     exp_avg_sq,
+    grad_factor,
     weight_decay,
     beta1,
     one_minus_beta1,
@@ -169,18 +207,20 @@ def _stage1(
     row1 = work.rows[1, :count]
     row2 = work.rows[2, :count]
     row3 = work.rows[3, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # grad_regularized = weight_decay*param + grad
-    np.multiply(weight_decay, param, out=row1)
-    grad_regularized = np.add(row1, grad, out=row0)
+    np.multiply(weight_decay, param, out=row2)
+    grad_regularized = np.add(row2, scaled_grad, out=row1)
     # exp_avg <- beta1*exp_avg + (1 - beta1)*grad_regularized
-    np.multiply(beta1, exp_avg, out=row1)
+    np.multiply(beta1, exp_avg, out=row0)
     np.multiply(one_minus_beta1, grad_regularized, out=row2)
-    np.add(row1, row2, out=exp_avg)
+    np.add(row0, row2, out=exp_avg)
     # exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad_regularized**2
-    np.multiply(beta2, exp_avg_sq, out=row1)
+    np.multiply(beta2, exp_avg_sq, out=row0)
     np.multiply(grad_regularized, grad_regularized, out=row2)
     np.multiply(one_minus_beta2, row2, out=row2)
-    np.add(row1, row2, out=exp_avg_sq)
+    np.add(row0, row2, out=exp_avg_sq)
     # exp_avg_hat = exp_avg/bias_correction1
     exp_avg_hat = np.divide(exp_avg, bias_correction1, out=row0)
     # exp_avg_sq_hat = exp_avg_sq/bias_correction2
@@ -307,6 +347,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

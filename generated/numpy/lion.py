@@ -22,7 +22,7 @@ import numpy as np
 
 _STATES = {"exp_avg": 0.0}
 _SCALAR_STATES = {}
-_HYPERPARAMETERS = ("lr", "beta1", "beta2", "weight_decay")
+_HYPERPARAMETERS = ("lr", "beta1", "beta2", "weight_decay", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -34,17 +34,41 @@ def init(param):
     return state | {"step": np.zeros((), np.int64)}
 
 
-def step(param, grad, state, *, lr=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0, **unknown):
+def step(
+    param,
+    grad,
+    state,
+    *,
+    lr=0.0001,
+    beta1=0.9,
+    beta2=0.99,
+    weight_decay=0.0,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
+    **unknown,
+):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
+    _check_numbers(
+        lr=lr,
+        beta1=beta1,
+        beta2=beta2,
+        weight_decay=weight_decay,
+        grad_scale=grad_scale,
+        clip_coef=clip_coef,
+        maximize=maximize,
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= beta1 < 1.0:
@@ -53,8 +77,16 @@ def step(param, grad, state, *, lr=0.0001, beta1=0.9, beta2=0.99, weight_decay=0
         raise ValueError(f"beta2 = {beta2} lies outside [0, 1)")
     if not 0.0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay = {weight_decay} lies outside [0, oo)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, lr=lr, beta1=beta1, beta2=beta2)
-    hyperparameters = (lr, beta1, beta2, weight_decay)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, beta1, beta2, weight_decay, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -65,21 +97,23 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, beta1, beta2, weight_decay):
+def _host(state, lr, beta1, beta2, weight_decay, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     lr_weight_decay = lr * weight_decay
     one_minus_beta1 = 1.0 - beta1
     one_minus_beta2 = 1.0 - beta2
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
-    return (lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2)
+    return (grad_factor, lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2)
 
 
-def _step(param, grad, state, lr, beta1, beta2, weight_decay):
+def _step(param, grad, state, lr, beta1, beta2, weight_decay, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    scalars = _host(state, lr, beta1, beta2, weight_decay)
-    (lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2) = scalars
+    scalars = _host(state, lr, beta1, beta2, weight_decay, grad_scale, clip_coef, maximize)
+    (grad_factor, lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2) = scalars
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     lr_weight_decay = kind(lr_weight_decay)
     beta1 = kind(beta1)
     one_minus_beta1 = kind(one_minus_beta1)
@@ -95,6 +129,7 @@ def _step(param, grad, state, lr, beta1, beta2, weight_decay):
             param[block],
             grad[block],
             exp_avg[block],
+            grad_factor,
             lr_weight_decay,
             beta1,
             one_minus_beta1,
@@ -106,28 +141,41 @@ def _step(param, grad, state, lr, beta1, beta2, weight_decay):
 
 
 def _stage1(
-    param, grad, exp_avg, lr_weight_decay, beta1, one_minus_beta1, lr, beta2, one_minus_beta2, work
+    param,
+    grad,
+    exp_avg,
+    grad_factor,
+    lr_weight_decay,
+    beta1,
+    one_minus_beta1,
+    lr,
+    beta2,
+    one_minus_beta2,
+    work,
 ):
     """Update one block of elements."""
     count = param.size
     row0 = work.rows[0, :count]
     row1 = work.rows[1, :count]
     row2 = work.rows[2, :count]
+    row3 = work.rows[3, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # param <- param - lr*weight_decay*param
-    np.multiply(lr_weight_decay, param, out=row0)
-    np.subtract(param, row0, out=param)
-    # interpolation = beta1*exp_avg + (1 - beta1)*grad
-    np.multiply(beta1, exp_avg, out=row1)
-    np.multiply(one_minus_beta1, grad, out=row2)
-    interpolation = np.add(row1, row2, out=row0)
-    # param <- param - lr*sign(interpolation)
-    np.sign(interpolation, out=row1)
-    np.multiply(lr, row1, out=row1)
+    np.multiply(lr_weight_decay, param, out=row1)
     np.subtract(param, row1, out=param)
+    # interpolation = beta1*exp_avg + (1 - beta1)*grad
+    np.multiply(beta1, exp_avg, out=row2)
+    np.multiply(one_minus_beta1, scaled_grad, out=row3)
+    interpolation = np.add(row2, row3, out=row1)
+    # param <- param - lr*sign(interpolation)
+    np.sign(interpolation, out=row2)
+    np.multiply(lr, row2, out=row2)
+    np.subtract(param, row2, out=param)
     # exp_avg <- beta2*exp_avg + (1 - beta2)*grad
-    np.multiply(beta2, exp_avg, out=row0)
-    np.multiply(one_minus_beta2, grad, out=row1)
-    np.add(row0, row1, out=exp_avg)
+    np.multiply(beta2, exp_avg, out=row1)
+    np.multiply(one_minus_beta2, scaled_grad, out=row2)
+    np.add(row1, row2, out=exp_avg)
 
 
 class _Workspace:
@@ -135,7 +183,7 @@ class _Workspace:
 
     def __init__(self, param):
         width = min(param.size, _CHUNK)
-        self.rows = np.empty((3, width), param.dtype)
+        self.rows = np.empty((4, width), param.dtype)
         self.masks = np.empty((0, width), np.bool_)
         self.chunk = np.empty(0, param.dtype)
 
@@ -229,6 +277,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

@@ -35,7 +35,7 @@ import numpy as np
 
 _STATES = {"exp_avg": 0.0, "exp_avg_sq": 0.0}
 _SCALAR_STATES = {"mu_product": 1.0}
-_HYPERPARAMETERS = ("lr", "beta1", "beta2", "eps", "momentum_decay")
+_HYPERPARAMETERS = ("lr", "beta1", "beta2", "eps", "momentum_decay", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -57,18 +57,33 @@ def step(
     beta2=0.999,
     eps=1e-08,
     momentum_decay=0.004,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
     **unknown,
 ):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, beta1=beta1, beta2=beta2, eps=eps, momentum_decay=momentum_decay)
+    _check_numbers(
+        lr=lr,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        momentum_decay=momentum_decay,
+        grad_scale=grad_scale,
+        clip_coef=clip_coef,
+        maximize=maximize,
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= beta1 < 1.0:
@@ -79,8 +94,16 @@ def step(
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
     if not 0.0 <= momentum_decay < np.inf:
         raise ValueError(f"momentum_decay = {momentum_decay} lies outside [0, oo)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
-    hyperparameters = (lr, beta1, beta2, eps, momentum_decay)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, beta1, beta2, eps, momentum_decay, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -91,7 +114,7 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, beta1, beta2, eps, momentum_decay):
+def _host(state, lr, beta1, beta2, eps, momentum_decay, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     mu_product = np.float64(state["mu_product"])
@@ -103,9 +126,11 @@ def _host(state, lr, beta1, beta2, eps, momentum_decay):
     exp_avg_part = mu_next / (1.0 - (mu_product * mu_next))
     one_minus_beta1 = 1.0 - beta1
     one_minus_beta2 = 1.0 - beta2
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
     state["mu_product"][...] = mu_product
     return (
+        grad_factor,
         beta1,
         one_minus_beta1,
         beta2,
@@ -118,10 +143,11 @@ def _host(state, lr, beta1, beta2, eps, momentum_decay):
     )
 
 
-def _step(param, grad, state, lr, beta1, beta2, eps, momentum_decay):
+def _step(param, grad, state, lr, beta1, beta2, eps, momentum_decay, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    scalars = _host(state, lr, beta1, beta2, eps, momentum_decay)
+    scalars = _host(state, lr, beta1, beta2, eps, momentum_decay, grad_scale, clip_coef, maximize)
     (
+        grad_factor,
         beta1,
         one_minus_beta1,
         beta2,
@@ -133,6 +159,7 @@ def _step(param, grad, state, lr, beta1, beta2, eps, momentum_decay):
         lr,
     ) = scalars
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     beta1 = kind(beta1)
     one_minus_beta1 = kind(one_minus_beta1)
     beta2 = kind(beta2)
@@ -153,6 +180,7 @@ def _step(param, grad, state, lr, beta1, beta2, eps, momentum_decay):
             grad[block],
             exp_avg[block],
             exp_avg_sq[block],
+            grad_factor,
             beta1,
             one_minus_beta1,
             beta2,
@@ -171,6 +199,7 @@ def _stage1(
     grad,
     exp_avg,
     exp_avg_sq,
+    grad_factor,
     beta1,
     one_minus_beta1,
     beta2,
@@ -188,28 +217,31 @@ def _stage1(
     row1 = work.rows[1, :count]
     row2 = work.rows[2, :count]
     row3 = work.rows[3, :count]
+    row4 = work.rows[4, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # exp_avg <- beta1*exp_avg + (1 - beta1)*grad
-    np.multiply(beta1, exp_avg, out=row0)
-    np.multiply(one_minus_beta1, grad, out=row1)
-    np.add(row0, row1, out=exp_avg)
+    np.multiply(beta1, exp_avg, out=row1)
+    np.multiply(one_minus_beta1, scaled_grad, out=row2)
+    np.add(row1, row2, out=exp_avg)
     # exp_avg_sq <- beta2*exp_avg_sq + (1 - beta2)*grad**2
-    np.multiply(beta2, exp_avg_sq, out=row0)
-    np.multiply(grad, grad, out=row1)
-    np.multiply(one_minus_beta2, row1, out=row1)
-    np.add(row0, row1, out=exp_avg_sq)
+    np.multiply(beta2, exp_avg_sq, out=row1)
+    np.multiply(scaled_grad, scaled_grad, out=row2)
+    np.multiply(one_minus_beta2, row2, out=row2)
+    np.add(row1, row2, out=exp_avg_sq)
     # exp_avg_sq_hat = exp_avg_sq/bias_correction2
-    exp_avg_sq_hat = np.divide(exp_avg_sq, bias_correction2, out=row0)
+    exp_avg_sq_hat = np.divide(exp_avg_sq, bias_correction2, out=row1)
     # denom = sqrt(exp_avg_sq_hat) + eps
-    np.sqrt(exp_avg_sq_hat, out=row2)
-    denom = np.add(row2, eps, out=row1)
+    np.sqrt(exp_avg_sq_hat, out=row3)
+    denom = np.add(row3, eps, out=row2)
     # update = exp_avg_part*exp_avg + grad_part*grad
-    np.multiply(exp_avg_part, exp_avg, out=row2)
-    np.multiply(grad_part, grad, out=row3)
-    update = np.add(row2, row3, out=row0)
+    np.multiply(exp_avg_part, exp_avg, out=row3)
+    np.multiply(grad_part, scaled_grad, out=row4)
+    update = np.add(row3, row4, out=row1)
     # param <- param - lr*update/denom
-    np.multiply(lr, update, out=row2)
-    np.divide(row2, denom, out=row2)
-    np.subtract(param, row2, out=param)
+    np.multiply(lr, update, out=row0)
+    np.divide(row0, denom, out=row0)
+    np.subtract(param, row0, out=param)
 
 
 class _Workspace:
@@ -217,7 +249,7 @@ class _Workspace:
 
     def __init__(self, param):
         width = min(param.size, _CHUNK)
-        self.rows = np.empty((4, width), param.dtype)
+        self.rows = np.empty((5, width), param.dtype)
         self.masks = np.empty((0, width), np.bool_)
         self.chunk = np.empty(0, param.dtype)
 
@@ -325,6 +357,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

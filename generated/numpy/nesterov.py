@@ -21,7 +21,7 @@ import numpy as np
 
 _STATES = {"momentum_buffer": 0.0}
 _SCALAR_STATES = {}
-_HYPERPARAMETERS = ("lr", "momentum")
+_HYPERPARAMETERS = ("lr", "momentum", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -33,23 +33,47 @@ def init(param):
     return state | {"step": np.zeros((), np.int64)}
 
 
-def step(param, grad, state, *, lr=0.001, momentum=0.9, **unknown):
+def step(
+    param,
+    grad,
+    state,
+    *,
+    lr=0.001,
+    momentum=0.9,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
+    **unknown,
+):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, momentum=momentum)
+    _check_numbers(
+        lr=lr, momentum=momentum, grad_scale=grad_scale, clip_coef=clip_coef, maximize=maximize
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= momentum < 1.0:
         raise ValueError(f"momentum = {momentum} lies outside [0, 1)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, lr=lr, momentum=momentum)
-    hyperparameters = (lr, momentum)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, momentum, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -60,17 +84,19 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, momentum):
+def _host(state, lr, momentum, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
-    return (momentum, lr)
+    return (grad_factor, momentum, lr)
 
 
-def _step(param, grad, state, lr, momentum):
+def _step(param, grad, state, lr, momentum, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    momentum, lr = _host(state, lr, momentum)
+    grad_factor, momentum, lr = _host(state, lr, momentum, grad_scale, clip_coef, maximize)
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     momentum = kind(momentum)
     lr = kind(lr)
     param, grad = np.asarray(param).reshape(-1), np.asarray(grad).reshape(-1)
@@ -78,23 +104,26 @@ def _step(param, grad, state, lr, momentum):
     blocks = [slice(start, start + _CHUNK) for start in range(0, param.size, _CHUNK)]
     work = _Workspace(param)
     for block in blocks:
-        _stage1(param[block], grad[block], momentum_buffer[block], momentum, lr, work)
+        _stage1(param[block], grad[block], momentum_buffer[block], grad_factor, momentum, lr, work)
 
 
-def _stage1(param, grad, momentum_buffer, momentum, lr, work):
+def _stage1(param, grad, momentum_buffer, grad_factor, momentum, lr, work):
     """Update one block of elements."""
     count = param.size
     row0 = work.rows[0, :count]
     row1 = work.rows[1, :count]
+    row2 = work.rows[2, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # momentum_buffer <- momentum*momentum_buffer + grad
-    np.multiply(momentum, momentum_buffer, out=row0)
-    np.add(row0, grad, out=momentum_buffer)
-    # update = momentum*momentum_buffer + grad
     np.multiply(momentum, momentum_buffer, out=row1)
-    update = np.add(row1, grad, out=row0)
+    np.add(row1, scaled_grad, out=momentum_buffer)
+    # update = momentum*momentum_buffer + grad
+    np.multiply(momentum, momentum_buffer, out=row2)
+    update = np.add(row2, scaled_grad, out=row1)
     # param <- param - lr*update
-    np.multiply(lr, update, out=row1)
-    np.subtract(param, row1, out=param)
+    np.multiply(lr, update, out=row0)
+    np.subtract(param, row0, out=param)
 
 
 class _Workspace:
@@ -102,7 +131,7 @@ class _Workspace:
 
     def __init__(self, param):
         width = min(param.size, _CHUNK)
-        self.rows = np.empty((2, width), param.dtype)
+        self.rows = np.empty((3, width), param.dtype)
         self.masks = np.empty((0, width), np.bool_)
         self.chunk = np.empty(0, param.dtype)
 
@@ -196,6 +225,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

@@ -22,7 +22,7 @@ import numpy as np
 
 _STATES = {"square_avg": 0.0}
 _SCALAR_STATES = {}
-_HYPERPARAMETERS = ("lr", "alpha", "eps")
+_HYPERPARAMETERS = ("lr", "alpha", "eps", "grad_scale", "clip_coef", "maximize")
 _CHUNK = 16384  # elements per block: a block and its workspace stay in the cache
 
 
@@ -34,25 +34,50 @@ def init(param):
     return state | {"step": np.zeros((), np.int64)}
 
 
-def step(param, grad, state, *, lr=0.01, alpha=0.99, eps=1e-08, **unknown):
+def step(
+    param,
+    grad,
+    state,
+    *,
+    lr=0.01,
+    alpha=0.99,
+    eps=1e-08,
+    grad_scale=1.0,
+    clip_coef=1.0,
+    maximize=False,
+    found_inf=False,
+    **unknown,
+):
     """Do one update in place: `param` and `state` change, `grad` does not.
 
     param, grad: arrays of one shape, float32 or float64, contiguous; or lists of
     such arrays, `state` then a list too. All hyperparameters may change per call.
+    The rule's gradient is clip_coef*grad/grad_scale, turned around if maximize is True.
+    If found_inf is not 0 (a bool, a number or an array of one), nothing changes.
 
     Raises TypeError for a wrong type or an unknown hyperparameter, ValueError for
     a wrong shape, an overlap or a value outside its domain; then nothing changes.
     """
     _check_unknown(unknown)
-    _check_numbers(lr=lr, alpha=alpha, eps=eps)
+    _check_numbers(
+        lr=lr, alpha=alpha, eps=eps, grad_scale=grad_scale, clip_coef=clip_coef, maximize=maximize
+    )
     if not 0.0 <= lr < np.inf:
         raise ValueError(f"lr = {lr} lies outside [0, oo)")
     if not 0.0 <= alpha < 1.0:
         raise ValueError(f"alpha = {alpha} lies outside [0, 1)")
     if not 0.0 <= eps < np.inf:
         raise ValueError(f"eps = {eps} lies outside [0, oo)")
+    if not 0.0 < grad_scale < np.inf:
+        raise ValueError(f"grad_scale = {grad_scale} lies outside (0, oo)")
+    if not 0.0 <= clip_coef < np.inf:
+        raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
+    if not maximize in (0.0, 1.0):
+        raise ValueError(f"maximize = {maximize} is neither True nor False")
     _check_small(param, lr=lr, alpha=alpha, eps=eps)
-    hyperparameters = (lr, alpha, eps)
+    if _is_set("found_inf", found_inf):
+        return
+    hyperparameters = (lr, alpha, eps, grad_scale, clip_coef, maximize)
     _run(param, grad, state, tuple(map(np.float64, hyperparameters)))
 
 
@@ -63,18 +88,21 @@ def _run(param, grad, state, hyperparameters):
             _step(*tensor, *hyperparameters)
 
 
-def _host(state, lr, alpha, eps):
+def _host(state, lr, alpha, eps, grad_scale, clip_coef, maximize):
     """Count one step; return what depends on nothing else and the hyperparameters, in float64."""
     step = np.float64(state["step"] + 1)
     one_minus_alpha = 1.0 - alpha
+    grad_factor = ((1.0 - (2.0 * maximize)) * clip_coef) / grad_scale
     state["step"][...] = step
-    return (alpha, one_minus_alpha, eps, lr)
+    return (grad_factor, alpha, one_minus_alpha, eps, lr)
 
 
-def _step(param, grad, state, lr, alpha, eps):
+def _step(param, grad, state, lr, alpha, eps, grad_scale, clip_coef, maximize):
     """Update one tensor: host scalars in float64, then the stages in the type of `param`."""
-    alpha, one_minus_alpha, eps, lr = _host(state, lr, alpha, eps)
+    scalars = _host(state, lr, alpha, eps, grad_scale, clip_coef, maximize)
+    (grad_factor, alpha, one_minus_alpha, eps, lr) = scalars
     kind = param.dtype.type
+    grad_factor = kind(grad_factor)
     alpha = kind(alpha)
     one_minus_alpha = kind(one_minus_alpha)
     eps = kind(eps)
@@ -84,26 +112,39 @@ def _step(param, grad, state, lr, alpha, eps):
     blocks = [slice(start, start + _CHUNK) for start in range(0, param.size, _CHUNK)]
     work = _Workspace(param)
     for block in blocks:
-        _stage1(param[block], grad[block], square_avg[block], alpha, one_minus_alpha, eps, lr, work)
+        _stage1(
+            param[block],
+            grad[block],
+            square_avg[block],
+            grad_factor,
+            alpha,
+            one_minus_alpha,
+            eps,
+            lr,
+            work,
+        )
 
 
-def _stage1(param, grad, square_avg, alpha, one_minus_alpha, eps, lr, work):
+def _stage1(param, grad, square_avg, grad_factor, alpha, one_minus_alpha, eps, lr, work):
     """Update one block of elements."""
     count = param.size
     row0 = work.rows[0, :count]
     row1 = work.rows[1, :count]
+    row2 = work.rows[2, :count]
+    # scaled_grad = grad_factor*grad
+    scaled_grad = np.multiply(grad_factor, grad, out=row0)
     # square_avg <- alpha*square_avg + (1 - alpha)*grad**2
-    np.multiply(alpha, square_avg, out=row0)
-    np.multiply(grad, grad, out=row1)
-    np.multiply(one_minus_alpha, row1, out=row1)
-    np.add(row0, row1, out=square_avg)
+    np.multiply(alpha, square_avg, out=row1)
+    np.multiply(scaled_grad, scaled_grad, out=row2)
+    np.multiply(one_minus_alpha, row2, out=row2)
+    np.add(row1, row2, out=square_avg)
     # denom = sqrt(square_avg) + eps
-    np.sqrt(square_avg, out=row1)
-    denom = np.add(row1, eps, out=row0)
+    np.sqrt(square_avg, out=row2)
+    denom = np.add(row2, eps, out=row1)
     # param <- param - lr*grad/denom
-    np.multiply(lr, grad, out=row1)
-    np.divide(row1, denom, out=row1)
-    np.subtract(param, row1, out=param)
+    np.multiply(lr, scaled_grad, out=row2)
+    np.divide(row2, denom, out=row2)
+    np.subtract(param, row2, out=param)
 
 
 class _Workspace:
@@ -111,7 +152,7 @@ class _Workspace:
 
     def __init__(self, param):
         width = min(param.size, _CHUNK)
-        self.rows = np.empty((2, width), param.dtype)
+        self.rows = np.empty((3, width), param.dtype)
         self.masks = np.empty((0, width), np.bool_)
         self.chunk = np.empty(0, param.dtype)
 
@@ -205,6 +246,14 @@ def _check_numbers(**given):
             raise TypeError(f"{name} must be a number, not {value!r}") from None
         except OverflowError:
             raise ValueError(f"{name} is larger than a float can be") from None
+
+
+def _is_set(name, flag):
+    """Return whether a flag is not 0: a bool, a number, or an array of one of these."""
+    found = np.asarray(flag)
+    if found.size != 1 or found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
+    return bool(found.reshape(-1)[0] != 0)
 
 
 def _check_small(param, **given):

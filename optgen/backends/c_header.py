@@ -119,5 +119,6 @@ def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) 
 
 def _described(argument: Argument) -> tuple[str, ...]:
     default = float(argument.default)
-    text = f"{argument.doc}; in {argument.domain}, by default {default!r}"
+    inside = "0 or 1" if argument.flag else f"in {argument.domain}"
+    text = f"{argument.doc}; {inside}, by default {default!r}"
     return comment(text, f"{argument.name}:")

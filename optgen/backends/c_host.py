@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from optgen.backends.expressions import C_TYPES, HELPERS, CPrinter, helper
 from optgen.backends.layout import comment
-from optgen.ir import DType, Expr, Kernel, Operation, reads, stage_expressions
+from optgen.ir import Argument, DType, Expr, Kernel, Operation, reads, stage_expressions
 from optgen.render import render
 
 _WORDS = (
@@ -74,7 +74,7 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
     ]
     local = {name for name, _ in given} & used | {"step", "numel"}
     checks = [
-        f"if (!({_condition(a.condition, f'hyperparameters[{i}]')})) return {i + 1};"
+        f"if (!({_condition(a, f'hyperparameters[{i}]')})) return {i + 1};"
         for i, a in enumerate(kernel.arguments)
     ]
     checks += [
@@ -108,7 +108,9 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
     )
 
 
-def _condition(condition: str, value: str) -> str:
-    """Return a condition of `ir.Argument`, Python's chain of two comparisons, as C on `value`."""
-    low, above, _, below, high = condition.replace("np.inf", "INFINITY").split(" ")
+def _condition(argument: Argument, value: str) -> str:
+    """Return the condition of an argument, in Python a chain of two comparisons, as C."""
+    if argument.flag:
+        return f"{value} == 0.0 || {value} == 1.0"
+    low, above, _, below, high = argument.condition.replace("np.inf", "INFINITY").split(" ")
     return f"{low} {above} {value} && {value} {below} {high}"

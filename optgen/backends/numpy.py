@@ -75,9 +75,8 @@ class _Module:
     new_state: str
     arrays: tuple[str, ...]
     signature: tuple[str, ...]
-    arguments: tuple[Argument, ...]
     numbers: tuple[str, ...]
-    small: tuple[str, ...]
+    inside: tuple[str, ...]
     hyperparameters_tuple: str
     parts: str
 
@@ -127,7 +126,7 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
     if any("_ipow(" in line for line in update.host):
         helpers.insert(0, "numpy/powers.py.jinja")
     parts += [render(template, _types(kernel)) for template in helpers]
-    defaults = tuple(f"{a.name}={_default(a)}" for a in kernel.arguments)
+    defaults = tuple(f"{a.name}={_default(a)!r}" for a in kernel.arguments)
     names = [a.name for a in kernel.arguments]
     states = [(b.name, b.copies or float(b.initial)) for b in kernel.buffers if b.role == "state"]
     scalar_states = [(s.name, s.initial) for s in kernel.scalar_states]
@@ -145,13 +144,22 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         if kernel.mixed
         else "np.full(param.shape, start, param.dtype)",
         arrays=_arrays_in_words(kernel),
-        signature=call("def step(", ("param", "grad", "state", "*", *defaults, "**unknown"), "):"),
-        arguments=kernel.arguments,
-        small=_small(kernel),
+        signature=call(
+            "def step(",
+            ("param", "grad", "state", "*", *defaults, "found_inf=False", "**unknown"),
+            "):",
+        ),
+        inside=(*_inside(kernel), *_small(kernel)),
         numbers=call("_check_numbers(", tuple(f"{n}={n}" for n in names), indent=4),
         hyperparameters_tuple=f"({', '.join(names)}{',' if len(names) == 1 else ''})",
         parts="\n\n".join(parts),
     )
+
+
+def _default(argument: Argument) -> float | bool:
+    if argument.name == "seed":
+        return int(argument.default)
+    return bool(argument.default) if argument.flag else float(argument.default)
 
 
 def _update(kernel: Kernel) -> _Update:
@@ -255,17 +263,19 @@ def _types(kernel: Kernel) -> _Types:
     )
 
 
+def _inside(kernel: Kernel) -> Iterator[str]:
+    """Yield the checks that every hyperparameter lies in its domain."""
+    for argument in kernel.arguments:
+        yield f"if not {argument.condition}:"
+        yield f'    raise ValueError(f"{argument.rejection}")'
+
+
 def _small(kernel: Kernel) -> tuple[str, ...]:
     """Return the check of what stages read just as it is given."""
     names = [a.name for a in kernel.arguments if a.name in kernel.scalars]
     given = ("param", *(f"{name}={name}" for name in names))
     wide = kernel.mixed and kernel.arithmetic is DType.FLOAT64
     return call("_check_small(", given, indent=4) if names and not wide else ()
-
-
-def _default(argument: Argument) -> str:
-    whole = argument.name == "seed"
-    return repr(int(argument.default) if whole else float(argument.default))
 
 
 def _arrays_in_words(kernel: Kernel) -> tuple[str, ...]:

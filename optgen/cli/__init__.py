@@ -1,4 +1,4 @@
-"""The command line: `optgen list`, `show`, `compare`, `relate`, `verify`, `build`, `new`, `doctor`.
+"""The command line: `optgen list`, `show`, `compare`, `verify`, `build`, `bench` and the others.
 
 No module of this package imports sympy, jinja2 or rich before a command runs:
 `optgen --version`, `--help` and an up-to-date `optgen build` stay quick.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from optgen.cli.bench import bench
 from optgen.cli.build import build
 from optgen.cli.catalogue import list_rules, show
 from optgen.cli.check import check
@@ -36,5 +37,5 @@ def main() -> None:
     """
 
 
-for _command in (list_rules, show, compare, check, relate, verify, build, new, doctor):
+for _command in (list_rules, show, compare, check, relate, verify, build, bench, new, doctor):
     main.add_command(_command)

@@ -99,7 +99,7 @@ def bound_step(
     Args:
         kernel: The lowered rule.
         values: Every buffer as a list of floats, every scalar state as a float; exact.
-        hyperparameters: One float each; exact.
+        hyperparameters: One float each, exact; one that is missing has its default.
         step: Number of the update.
     """
     with mpmath.workdps(DIGITS):
@@ -143,13 +143,14 @@ def bound_host(
 
     Args:
         kernel: The lowered rule.
-        hyperparameters: One float each; exact.
+        hyperparameters: One float each, exact; one that is missing has its default.
         scalar_states: Scalar states before the step; exact.
         step: Number of the update.
         numel: Elements of the tensor.
     """
     with mpmath.workdps(DIGITS):
         host = {"step": _exact(step), "numel": _exact(numel)}
+        host |= {a.name: _exact(float(a.default)) for a in kernel.arguments}
         host |= {name: _exact(v) for name, v in (*hyperparameters.items(), *scalar_states.items())}
         in_double, rounding = _Rounding.of(DType.FLOAT64), _Rounding.of(kernel.arithmetic)
         for assign in kernel.host:

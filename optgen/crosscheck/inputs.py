@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optgen.crosscheck.philox import random_numbers
 from optgen.crosscheck.types import array_type, limits
 from optgen.ir import Kernel, StorageType
+from optgen.passes.prologue import ARGUMENTS as PROLOGUE
 from optgen.spec import OptimizerSpec
 
 SIZES = (0, 1, 3, 31, 1000, 1003, 65537)
@@ -28,6 +29,9 @@ VISIBLE = {
     "alpha": 0.9,
     "lr_decay": 0.1,
     "momentum_decay": 0.5,
+    "grad_scale": 3.0,
+    "clip_coef": 0.7,
+    "maximize": 1.0,
 }
 """Values at which every term of a rule shows; the defaults hide most mistakes."""
 
@@ -86,7 +90,7 @@ SEED = 4000000007
 
 
 def hyperparameters(spec: OptimizerSpec, kernel: Kernel | None = None) -> dict[str, float]:
-    """Return values at which every term of the rule shows, inside the declared domains.
+    """Return values at which every term of the rule and the prologue show, inside the domains.
 
     Args:
         spec: The rule.
@@ -96,6 +100,7 @@ def hyperparameters(spec: OptimizerSpec, kernel: Kernel | None = None) -> dict[s
     for item in spec.hyperparameters:
         value = VISIBLE.get(item.name, float(item.default))
         values[item.name] = value if value in spec.domains[item.symbol] else float(item.default)
+    values |= {a.name: VISIBLE[a.name] for a in PROLOGUE}
     return values | ({"seed": SEED} if kernel is not None and kernel.random else {})
 
 

@@ -98,12 +98,13 @@ def host_values(
 
     Args:
         kernel: The kernel.
-        hyperparameters: One value per argument.
+        hyperparameters: One value per argument; one that is missing has its default.
         step: Number of this update, 1 for the first.
         scalar_states: Scalar states before the step.
         numel: Elements of the tensor.
     """
     names: dict[str, Value] = {"step": np.float64(step), "numel": np.float64(numel)}
+    names |= {a.name: np.float64(float(a.default)) for a in kernel.arguments}
     names |= {name: np.float64(value) for name, value in hyperparameters.items()}
     names |= {name: np.float64(value) for name, value in scalar_states.items()}
     with np.errstate(all="ignore"):

@@ -32,7 +32,7 @@ def oracle_step(
         spec: The rule.
         values: `param`, `grad` and every state: a list with one float per element, or
             a float for a scalar state.
-        hyperparameters: One float each.
+        hyperparameters: One float each; those of a kernel's prologue scale the gradient.
         step: Number of the update.
     """
     with mpmath.workdps(DIGITS):
@@ -41,6 +41,10 @@ def oracle_step(
         for name, value in values.items():
             scalar = isinstance(value, int | float)
             known[name] = mpmath.mpf(value) if scalar else [mpmath.mpf(v) for v in value]  # type: ignore[union-attr]
+        if "grad_scale" in known:
+            sign = -1 if known["maximize"] else 1
+            factor = sign * known["clip_coef"] / known["grad_scale"]
+            known["grad"] = [factor * g for g in known["grad"]]
         for assignment in spec.rule:
             value = _evaluate(assignment.value, known)
             if isinstance(known.get(assignment.name), list) and not isinstance(value, list):

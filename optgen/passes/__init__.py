@@ -7,9 +7,10 @@ from collections.abc import Callable
 from optgen.ir import Kernel
 from optgen.passes.hoist import hoist
 from optgen.passes.powers import powers
+from optgen.passes.prologue import prologue
 from optgen.validate import validate
 
-PASSES: tuple[Callable[[Kernel], Kernel], ...] = (powers, hoist)
+PASSES: tuple[Callable[[Kernel], Kernel], ...] = (powers, hoist, prologue)
 
 
 def run_passes(kernel: Kernel) -> Kernel:

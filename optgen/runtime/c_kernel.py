@@ -81,18 +81,20 @@ class CKernel:
             return checked
         call, plans, threads = way.call, self._plans, self._library.may_use_threads
         defaults: dict[str, float] = inspect.getfullargspec(checked).kwonlydefaults or {}
+        defaults = {name: value for name, value in defaults.items() if name != "found_inf"}
         count = len(defaults)
         pack = struct.Struct(f"{count}d").pack
 
         @wraps(checked)
         def step(*arrays: Any, **given: Any) -> None:
-            if len(arrays) == 3:
+            if len(arrays) == 3 and not ("found_inf" in given and _is_set(given["found_inf"])):
                 first = arrays[0]
                 if type(first) in (list, tuple) and first:
                     first = first[0]
                 plan = plans.get(id(first))
                 if plan is not None:
                     values = defaults | given
+                    values.pop("found_inf", None)
                     if len(values) == count:
                         try:
                             packed = pack(*values.values())
@@ -190,6 +192,14 @@ def _words(tensors: Sequence[Tensor], given: Sequence[Any], dtype: str) -> Array
     steps = [int(state["step"]) for _, _, state in tensors]
     words = [[int(given[-1]), step % 2**32, step >> 32] for step in steps]
     return np.array(words, np.uint32).view(dtype)
+
+
+def _is_set(flag: Any) -> bool:
+    """Return whether a flag may be set; what is no flag at all is left to the checks in Python."""
+    try:
+        return flag is not False and float(flag) != 0
+    except (TypeError, ValueError, OverflowError):
+        return True
 
 
 def _own_copy(name: str, file: Path) -> ModuleType:

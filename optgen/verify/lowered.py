@@ -5,6 +5,9 @@ stored; the new parameter and every new state must equal those of the rule's own
 one-step map, as `decide` proves it. Rounding, overflow, NaN and signed zeros are
 not looked at: literals are the numbers they name, sums are exact.
 
+A kernel scales its gradient first (`passes.prologue`): the rest is proved to be the rule at
+whatever gradient comes out of that, and the factor to be what it says.
+
 The sum of `x*x` is read as `norm(x)**2` and any other sum as `mean(value)*numel`,
 the only two that rules can ask for.
 """
@@ -16,8 +19,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal as OneOf
 
-from optgen.domains import STEP
-from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Reduction, Ref
+from optgen.domains import STEP, Domain
+from optgen.ir import (
+    Assign,
+    Elementwise,
+    Expr,
+    Kernel,
+    Literal,
+    Operation,
+    Reduction,
+    Ref,
+    reads,
+    stage_expressions,
+)
+from optgen.passes.prologue import FACTOR, SCALED, without_prologue
 from optgen.spec import OptimizerSpec
 from optgen.verify.deadline import Deadline
 from optgen.verify.decision import decide_trees
@@ -55,6 +70,10 @@ def prove_lowering(
         deadline: When to give up; ten seconds from now by itself.
     """
     deadline = deadline or Deadline.after(10)
+    scaling = _scaling(kernel, deadline)
+    if scaling is not None:
+        return scaling
+    kernel = without_prologue(kernel)
     interface = _interface(spec, kernel)
     if interface:
         return LoweringProof("different", interface)
@@ -85,6 +104,48 @@ def prove_lowering(
     if unknown:
         return LoweringProof("unknown", "; ".join(unknown))
     return LoweringProof("equal")
+
+
+def _scaling(kernel: Kernel, deadline: Deadline) -> LoweringProof | None:
+    """Prove the factor of the gradient, or say what it is instead; None if all is well."""
+    bare = without_prologue(kernel)
+    if bare == kernel:
+        return None
+    reads_factor = any(
+        FACTOR in reads(expr) or SCALED in reads(expr)
+        for stage in bare.stages
+        for expr in stage_expressions(stage)
+    )
+    if reads_factor:
+        return LoweringProof("unknown", "the gradient is not scaled once, where it is read")
+    try:
+        reader = _Reader()
+        known: dict[str, Tree] = {a.name: ("name", a.name) for a in kernel.arguments}
+        known |= {s.name: ("name", s.name) for s in kernel.scalar_states}
+        known |= {name: ("name", name) for name in ("step", "numel")}
+        reader.run(kernel.host, known)
+        factor = known[FACTOR]
+    except (KeyError, Unsupported) as error:
+        return LoweringProof("unknown", f"{FACTOR}: {error}")
+    inverse: Tree = ("power", ("name", "grad_scale"), _MINUS_ONE)
+    twice: Tree = ("mul", ("number", Fraction(-2)), ("name", "maximize"))
+    sign: Tree = ("add", ("number", Fraction(1)), twice)
+    wanted: Tree = ("mul", sign, ("name", "clip_coef"), inverse)
+    domains = {
+        "grad_scale": Domain(Fraction(0), None, low_open=True),
+        "clip_coef": Domain(Fraction(0), None, low_open=False),
+        "maximize": Domain(Fraction(0), Fraction(1), low_open=False, high_open=False),
+    }
+    verdict = decide_trees(wanted, factor, domains, reader.definitions, deadline=deadline)
+    match verdict:
+        case Proved():
+            return None
+        case Refuted(point, right, found):
+            where = ", ".join(f"{name}={value}" for name, value in point)
+            return LoweringProof(
+                "different", f"{FACTOR} is {found} in the kernel instead of {right}, at {where}"
+            )
+    return LoweringProof("unknown", f"{FACTOR}: {verdict.reason}")
 
 
 def _interface(spec: OptimizerSpec, kernel: Kernel) -> str:

@@ -199,7 +199,7 @@ def test_c_gives_the_bits_of_the_interpreter(passes, dtype, seeds, tmp_path):
         pytest.skip(error.what)
     for seed in seeds:
         kernel = Builder(f"{seed} {passes}", dtype).kernel(passes)
-        (file,) = BACKENDS["c"].render(HEADING, [kernel])
+        file, _ = BACKENDS["c"].render(HEADING, [kernel])
         library = CLibrary(compiled_library(compiler, file.text, "random.c", tmp_path), "random")
         tensors, expected = [], []
         for case in (Case(700, step=3), Case(50001, step=2), Case(0), Case(1030, misaligned=True)):

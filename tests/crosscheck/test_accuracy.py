@@ -50,7 +50,7 @@ def test_right_kernels_lie_within_the_bound(name, dtype):
 
 
 def test_four_ulps_are_too_many():
-    last = "    np.subtract(param, row0, out=param)"
+    last = "    np.subtract(param, row1, out=param)"
     four = (last, last + "\n    param *= param.dtype.type(1 + 4 * np.finfo(param.dtype).eps)")
     for dtype in DType:
         assert measured("sgd", dtype, four).worst > 1

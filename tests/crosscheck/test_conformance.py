@@ -237,7 +237,7 @@ def test_interpreter_has_the_documented_meaning(name, tried, meanings):
     kernel = kernel_of(EXPRESSIONS[name], dtype)
     given = {"param": arrays["grad"], **arrays}
     given = {b.name: given[b.name] for b in kernel.buffers}
-    found = interpret.run_stages(kernel, given, dict.fromkeys(kernel.scalars, 0.0))["param"]
+    found = interpret.run_stages(kernel, given, dict.fromkeys(kernel.scalars, 1.0))["param"]
     assert found.dtype == dtype.value
     assert differing(meanings(name), found) == ([], 0)
 
@@ -274,7 +274,7 @@ def test_compiled_cuda_has_the_documented_meaning(name, tried, meanings):
     given = {"param": np.zeros(N, dtype.value), **arrays}
     given = {b.name: given[b.name] for b in kernel.buffers}
     case = Case(N, grid=64)
-    found = run_ptx(module, kernel, abi(kernel), given, dict.fromkeys(kernel.scalars, 0), case)
+    found = run_ptx(module, kernel, abi(kernel), given, dict.fromkeys(kernel.scalars, 1), case)
     assert differing(meanings(name), found.arrays["param"]) == ([], 0)
 
 
@@ -329,7 +329,7 @@ def test_literals_are_rounded_to_double_and_then_to_the_type(value, dtype):
     text = BACKENDS["cuda"].render(HEADING, [kernel])[0].text
     ptx = parse(compile_cached(nvrtc, text, "tested.cu", "sm_90").ptx)
     given = {"param": np.ones(5, dtype.value), "grad": low}
-    scalars = dict.fromkeys(kernel.scalars, 0)
+    scalars = dict.fromkeys(kernel.scalars, 1)
     found = run_ptx(ptx, kernel, abi(kernel), given, scalars, Case(5)).arrays["param"]
     assert differing(np.full(5, wanted), found) == ([], 0)
 

@@ -140,7 +140,7 @@ SLIPS = [
     ("sgd", "bfloat16-float32-float32", "+ 0x7fffu +", "+ 0x8000u +"),
     ("sgd", "float16-float16-float32", "0x7e00u : 0x7c00u", "0x7c00u : 0x7c00u"),
     ("sgd", "float16-float16-float32", "size < 0x38800000u ? small", "size < 0x38000000u ? small"),
-    ("sgd", "float16-float16-float32", "size < 0x400u ? small", "size < 0x3ffu ? small"),
+    ("sgd", "float16-float16-float32", "size < 0x400u ? small", "size < 0x200u ? small"),
     ("adamw", MASTER, "const float param = master;", "const float param = grad;"),
     ("adamw", MASTER, "  master_v[index] = master;", "  ;"),
     ("adamw", KAHAN, "full_param - param;", "param - full_param;"),

@@ -24,8 +24,8 @@ MUTANTS = {
     # arithmetic
     "contraction_by_hand": adamw(
         (
-            "args.beta1 * exp_avg + args.one_minus_beta1 * grad",
-            "fmaf(args.beta1, exp_avg, args.one_minus_beta1 * grad)",
+            "args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad",
+            "fmaf(args.beta1, exp_avg, args.one_minus_beta1 * scaled_grad)",
         )
     ),
     "computed_in_double": adamw(

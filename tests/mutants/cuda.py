@@ -86,8 +86,9 @@ MUTANTS = {
     "contraction": adamw(
         "",
         (
-            "__fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad))",
-            "args.beta1 * exp_avg + args.one_minus_beta1 * grad",
+            "__fadd_rn(__fmul_rn(args.beta1, exp_avg), "
+            "__fmul_rn(args.one_minus_beta1, scaled_grad))",
+            "args.beta1 * exp_avg + args.one_minus_beta1 * scaled_grad",
         ),
     ),
     "contraction_in_double": adamw(
@@ -101,8 +102,9 @@ MUTANTS = {
     "explicit_fma": adamw(
         WRONG,
         (
-            "__fadd_rn(__fmul_rn(args.beta1, exp_avg), __fmul_rn(args.one_minus_beta1, grad))",
-            "__fmaf_rn(args.beta1, exp_avg, __fmul_rn(args.one_minus_beta1, grad))",
+            "__fadd_rn(__fmul_rn(args.beta1, exp_avg), "
+            "__fmul_rn(args.one_minus_beta1, scaled_grad))",
+            "__fmaf_rn(args.beta1, exp_avg, __fmul_rn(args.one_minus_beta1, scaled_grad))",
         ),
     ),
     "approximate_division": adamw(

@@ -23,15 +23,15 @@ def lamb(*changes, says="differs from the IR"):
 
 MUTANTS = {
     "out_is_the_wrong_array": adamw(
-        ("np.add(row0, row1, out=exp_avg)", "np.add(row0, row1, out=row0)")
+        ("np.add(row1, row2, out=exp_avg)", "np.add(row1, row2, out=row1)")
     ),
     "out_is_the_other_state": adamw(("out=exp_avg_sq)", "out=exp_avg)")),
-    "dropped_add": adamw(("np.add(row0, row1, out=exp_avg)", "np.copyto(exp_avg, row0)")),
+    "dropped_add": adamw(("np.add(row1, row2, out=exp_avg)", "np.copyto(exp_avg, row1)")),
     "row_used_twice": adamw(
         ("np.sqrt(exp_avg_sq_hat, out=row3)", "np.sqrt(exp_avg_sq_hat, out=row0)")
     ),
     "operands_swapped": adamw(
-        ("np.subtract(param, row0, out=param)", "np.subtract(row0, param, out=param)")
+        ("np.subtract(param, row1, out=param)", "np.subtract(row1, param, out=param)")
     ),
     "wrong_operation": adamw(
         ("np.divide(row1, denom, out=row1)", "np.multiply(row1, denom, out=row1)")

@@ -58,7 +58,7 @@ def test_no_broken_module_passes(name):
 @pytest.mark.parametrize(
     ("rule", "old", "new", "says"),
     [
-        ("adamw", "np.multiply(beta1, exp_avg, out=row0)", "row0 = row0[...]", "index Ellipsis"),
+        ("adamw", "np.multiply(beta1, exp_avg, out=row1)", "row1 = row1[...]", "index Ellipsis"),
         ("adamw", "count = param.size", "count = param.size - 1", "elements in one operation"),
         ("adamw", "np.sqrt(exp_avg_sq_hat,", "np.cbrt(exp_avg_sq_hat,", "np.cbrt"),
         ("adamw", "param[block],\n            grad[block]", "param[block],\n            grad[0:1]",
@@ -88,9 +88,9 @@ def test_what_is_not_modelled_is_refused(rule, old, new, says):
 def test_the_order_of_an_addition_or_product_is_no_difference():
     kernel, text = clean("adamw", "float32")
     for old, new in (
-        ("np.add(row0, row1, out=exp_avg)", "np.add(row1, row0, out=exp_avg)"),
-        ("np.multiply(grad, grad, out=row1)", "np.multiply(grad, grad, out=row2)\n    "
-         "np.copyto(row1, row2)"),
+        ("np.add(row1, row2, out=exp_avg)", "np.add(row2, row1, out=exp_avg)"),
+        ("np.multiply(scaled_grad, scaled_grad, out=row2)",
+         "np.multiply(scaled_grad, scaled_grad, out=row3)\n    np.copyto(row2, row3)"),
     ):  # fmt: skip
         assert old in text
         text = text.replace(old, new, 1)

@@ -26,6 +26,7 @@ from optgen.ir import (
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
+from optgen.passes.prologue import without_prologue
 from optgen.spec import Hyperparameter, Let, OptimizerSpec, Reference, Set
 from optgen.symbols import grad, lr, mean, norm, param, symbol
 from optgen.validate import validate
@@ -188,8 +189,11 @@ def test_a_store_that_is_missing_is_found() -> None:
 def test_lines_in_the_wrong_order_are_found() -> None:
     kernel = kernel_of("momentum")
     stage = only_stage(kernel)
-    broken = replace(kernel, stages=(replace(stage, body=stage.body[::-1]),))
+    scaling, *rest = stage.body
+    broken = replace(kernel, stages=(replace(stage, body=(scaling, *rest[::-1])),))
     assert prove_lowering(RULES["momentum"], broken).outcome == "different"
+    late = replace(kernel, stages=(replace(stage, body=(*rest, scaling)),))
+    assert prove_lowering(RULES["momentum"], late).outcome == "unknown"
 
 
 def test_a_name_without_a_value_proves_nothing() -> None:
@@ -197,6 +201,10 @@ def test_a_name_without_a_value_proves_nothing() -> None:
     broken = replace(kernel, stages=(replace(only_stage(kernel), loads=("param",)),))
     found = prove_lowering(RULES["sgd"], broken)
     assert found.outcome == "unknown"
+    assert found.detail == "the gradient is not scaled once, where it is read"
+    bare = without_prologue(kernel)
+    broken = replace(bare, stages=(replace(only_stage(bare), loads=("param",)),))
+    found = prove_lowering(RULES["sgd"], broken)
     assert found.detail == "the kernel reads grad, which has no value there"
 
 

@@ -1,0 +1,71 @@
+"""The whole campaign on the CPU: how near to the memory, and beside torch and optax.
+
+    python benchmarks/cpu.py [--turns 41] [--only PART]... [--write]
+
+Each part is one call of `optgen bench` in a process of its own: every rule on one large tensor;
+adamw, nadam, sgd and lion on GPT-2 small's tensors; adamw, sgd and lion on 500 small ones; the
+cost of a call; adamw at sizes from 10^2 to 10^8. With --write, each part's JSON goes to
+benchmarks/results/cpu_PART.json and the pictures beside it; `cpu_page.py` puts the numbers into
+docs/benchmarks_cpu.md. Torch and optax take part where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PARTS: dict[str, tuple[str, ...]] = {
+    "large": ("--workload", "large", "--seconds", "40"),
+    "gpt2": (
+        *("adamw", "nadam", "sgd", "lion"),
+        *("--workload", "gpt2", "--seconds", "45"),
+        *("--against", "torch", "--against", "optax"),
+    ),
+    "small": ("adamw", "sgd", "lion", "--workload", "small", "--seconds", "30"),
+    "call": ("adamw", "nadam", "sgd", "lamb", "--workload", "call", "--against", "torch"),
+    "sizes": (
+        *("adamw", "--workload", "sizes", "--seconds", "30"),
+        *("--against", "torch", "--against", "optax"),
+    ),
+}
+"""Arguments of `optgen bench`; a part that names no rule times all of them."""
+
+
+def rules() -> list[str]:
+    """Return every rule of the catalogue."""
+    from optgen.loader import load_catalogue
+
+    return [*load_catalogue()]
+
+
+def main() -> int:
+    """Run the parts one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=41)
+    parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = RESULTS if asked.write else Path(scratch)
+        for part in asked.only or PARTS:
+            started = time.perf_counter()
+            arguments = list(PARTS[part])
+            if arguments[0].startswith("--"):
+                arguments = [*rules(), *arguments]
+            arguments += ["--turns", str(asked.turns), "--out", str(folder / f"cpu_{part}.json")]
+            if part in ("large", "gpt2", "small"):
+                arguments += ["--plot", str(folder / f"cpu_{part}.png")]
+            code = subprocess.run([sys.executable, "-m", "optgen", "bench", *arguments]).returncode
+            print(f"{part}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+            if code:
+                return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
