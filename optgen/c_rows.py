@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.backends.base import SourceFile
+from optgen.backends.c_header import WORDS
 from optgen.crosscheck import inputs
 from optgen.crosscheck.c_run import Tensor, run_c
-from optgen.crosscheck.interpret import host_values, kernel_scalars, run_sums
+from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages, run_sums
 from optgen.crosscheck.numpy_run import run_module
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
@@ -39,8 +40,13 @@ class CompiledC:
     reason: str = ""
 
 
-def compile_c(spec: OptimizerSpec, source: SourceFile) -> CompiledC:
+def compile_c(spec: OptimizerSpec, source: SourceFile, identifier: str = "") -> CompiledC:
     """Compile the C of a rule, or say what is missing.
+
+    Args:
+        spec: The rule.
+        source: The C file.
+        identifier: The rule's name in identifiers, where a storage mix gives it another.
 
     Raises:
         CompileError: The compiler refused the text.
@@ -49,9 +55,9 @@ def compile_c(spec: OptimizerSpec, source: SourceFile) -> CompiledC:
         compiler = find_compiler()
     except BackendUnavailable as error:
         return CompiledC(None, None, f"{error.what} ({error.fix})")
-    path = compiled_library(compiler, source.text, f"{spec.identifier}.c")
+    path = compiled_library(compiler, source.text, f"{identifier or spec.identifier}.c")
     try:
-        return CompiledC(compiler, CLibrary(path, spec.identifier))
+        return CompiledC(compiler, CLibrary(path, identifier or spec.identifier))
     except OSError as error:
         return CompiledC(compiler, None, f"compiled C cannot be loaded: {error}")
 
@@ -87,7 +93,7 @@ def c_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, compiled: Com
     return Row(
         rule=spec.name,
         target="c",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile=compiler.short if compiler is not None and here else f"off: {compiled.reason}",
@@ -106,16 +112,17 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
     Returns:
         The first thing that is wrong, or an empty string.
     """
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     given = np.array([hyperparameters[a.name] for a in kernel.arguments], np.float64)
     states = inputs.scalar_states(kernel)
     dtype = kernel.arithmetic.value
     for at, argument in enumerate(kernel.arguments):
-        for value in (-np.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf, np.nan):
+        for value in (-np.inf, -1.0, -0.0, 0.0, 1e-50, 0.5, 1.0, 2.0, np.inf, np.nan):
             tried = given.copy()
             tried[at] = value
             refused = library.host(dtype, tried, 1, 1, *_room(kernel))
-            if refused != (0 if argument.holds(value) else at + 1):
+            vanishes = argument.name in kernel.scalars and value and not np.dtype(dtype).type(value)
+            if refused != (0 if argument.holds(value) and not vanishes else at + 1):
                 return f"host: {argument.name} = {value}: {refused} is returned"
     for step, n in zip(STEPS, range(1, 1 + len(STEPS)), strict=True):
         host = host_values(kernel, hyperparameters, step, states, n)
@@ -137,7 +144,8 @@ def host_difference(spec: OptimizerSpec, kernel: Kernel, library: CLibrary) -> s
 
 def _room(kernel: Kernel) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return arrays for scalar states and for host values; C knows no empty struct."""
-    args = np.zeros(max(1, len(kernel.scalars)), kernel.arithmetic.value)
+    fields = len(kernel.scalars) + len(WORDS) * kernel.random
+    args = np.zeros(max(1, fields), kernel.arithmetic.value)
     return np.zeros(len(kernel.scalar_states)), args
 
 
@@ -147,17 +155,18 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
     Returns:
         The first thing that is wrong, or an empty string.
     """
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     tensors, expected = [], []
     for case in inputs.cases(kernel):
         arrays = inputs.arrays(kernel, spec, case)
         host = host_values(kernel, hyperparameters, case.step, states, case.n)
         scalars = kernel_scalars(kernel, host)
-        tensors.append(Tensor(case, arrays, scalars))
+        tensors.append(Tensor(case, arrays, scalars, inputs.SEED))
         wanted, _ = run_module(module, kernel, arrays, hyperparameters, states, case)
         # A root or a quotient can hide a wrong last bit of a sum, so sums are compared too.
-        sums = run_sums(kernel, arrays, scalars) if case.n else {}
+        random = inputs.random_of(kernel, case)
+        sums = run_sums(kernel, arrays, scalars, random) if case.n else {}
         expected.append((wanted, sums))
     groups = [(range(i, i + 1), 1) for i in range(len(tensors))]
     groups += [(range(len(tensors)), threads) for threads in THREADS]
@@ -165,6 +174,8 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
         runs = run_c(library, kernel, [tensors[i] for i in group], threads)
         for index, run in zip(group, runs, strict=True):
             wanted, sums = expected[index]
+            if kernel.random and len(group) > 1:  # the number of a tensor in the call counts
+                wanted, sums = _as_number(kernel, tensors[index], index)
             said = inputs.first_difference(wanted, run.arrays)
             said = said or inputs.first_difference(sums, run.sums)
             said = said or (f"memory beside {run.beyond} is written" if run.beyond else "")
@@ -172,3 +183,12 @@ def c_difference(spec: OptimizerSpec, kernel: Kernel, module: ModuleType, librar
                 alone = "alone" if len(group) == 1 else f"among {len(group)} tensors"
                 return f"{tensors[index].case}, {alone}, {threads} threads: {said}"
     return ""
+
+
+def _as_number(
+    kernel: Kernel, tensor: Tensor, number: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return what the IR makes of a tensor that is one of several in a call, and its sums."""
+    random = inputs.random_of(kernel, tensor.case, number)
+    given = (kernel, tensor.arrays, tensor.scalars, random)
+    return run_stages(*given), run_sums(*given) if tensor.case.n else {}

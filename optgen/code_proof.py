@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from optgen.backends.base import SourceFile
 from optgen.crosscheck.ptx import Module
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
 from optgen.runtime.compiler import Compiler
 from optgen.translation.c.reading import Reading, find_reader
 from optgen.verify.verdicts import Unsupported
+
+UNREAD_MIXES = (
+    "proof (storage mixes): the lowered kernel is proved before its roundings for storage; what is "
+    "printed of mixes is run and compared, not read."
+)
+"""What a summary says of storage mixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,27 @@ def prove_c(kernel: Kernel, file: ReadC) -> CodeProof:
             doubts_.append(said)
     seconds = time.perf_counter() - started
     return CodeProof(tuple(failures), tuple(doubts_), seconds=seconds)
+
+
+def prove_c_file(
+    compiler: Compiler | None, kernels: Sequence[Kernel], file: SourceFile
+) -> tuple[dict[str, CodeProof], str]:
+    """Prove of a C file that it has the bits of its kernels.
+
+    Args:
+        compiler: The C compiler; None where there is none.
+        kernels: The kernels of the file: one of every type, or that of one storage mix.
+        file: The file.
+
+    Returns:
+        What is proved of each kernel that is looked at, and what a summary says of all.
+    """
+    if compiler is None:
+        return {kernel.label: CodeProof(off=True) for kernel in kernels}, ""
+    if any(kernel.mixed for kernel in kernels):
+        return {}, UNREAD_MIXES
+    read = read_c(compiler, file.text, Path(file.path).name)
+    return {kernel.label: prove_c(kernel, read) for kernel in kernels}, read.level
 
 
 def prove_module(kernel: Kernel, text: str) -> CodeProof:

@@ -122,6 +122,7 @@ def _tools() -> list[Tool]:
         _safely("C++ compiler", _compiler("c++", "g++", "clang++"), "CUDA text on the CPU", cpp),
         _safely("NVIDIA GPU", _gpu, "running CUDA", "a machine with an NVIDIA GPU and its driver"),
         _package("python-flint", "faster proofs", 'pip install "optgen[proof]"'),
+        _package("ml_dtypes", "bfloat16 arrays", 'pip install "optgen[bfloat16]"'),
         _package("z3-solver", "proofs with inequalities", 'pip install "optgen[proof]"'),
         _package("torch", "optimizer classes for PyTorch", 'pip install "optgen[torch]"'),
         _package("jax", "optimizers for JAX", 'pip install "optgen[jax]"'),

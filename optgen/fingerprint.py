@@ -12,7 +12,15 @@ from pathlib import Path
 from optgen import paths
 from optgen.errors import BackendUnavailable
 
-_TOOLS = ("numpy", "sympy", "jinja2", "mpmath", "nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")
+_TOOLS = (
+    "numpy",
+    "sympy",
+    "jinja2",
+    "mpmath",
+    "ml_dtypes",
+    "nvidia-cuda-nvrtc",
+    "nvidia-cuda-nvrtc-cu12",
+)
 
 
 def of_bytes(content: bytes) -> str:

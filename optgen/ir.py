@@ -17,6 +17,14 @@ A reduction adds in one fixed tree: chunks of CHUNK elements, the tail padded
 with +0; lane j of LANES adds elements j, j + LANES, ... in order; lanes are
 halved (lane j += lane j + h for h = LANES/2 .. 1); chunk sums are halved the
 same way over the chunk index, padded with +0 to a power of two.
+
+A buffer may be kept in a narrower type than the arithmetic one. A load converts
+exactly. A value is rounded by an operation (`to_bfloat16`, ...) whose result is of
+the arithmetic type; a store finds a value that its type holds, and is exact.
+`to_bfloat16_random` takes 16 random bits. Those of an element are the eight half
+words random0 .. random7, low half first, of Philox4x32-10 (Salmon et al. 2011) with
+the counter (index of the element in its tensor, step), two words each, low first,
+and the key (seed, number of the tensor in the call).
 """
 
 from __future__ import annotations
@@ -28,6 +36,11 @@ from fractions import Fraction
 from typing import Literal as OneOf
 
 from optgen.errors import InternalError
+from optgen.operations import OPERATIONS as OPERATIONS
+from optgen.operations import RANDOM as RANDOM
+from optgen.operations import ROUNDINGS as ROUNDINGS
+from optgen.operations import Kind as Kind
+from optgen.operations import Meaning as Meaning
 
 CHUNK = 16384
 LANES = 1024
@@ -50,78 +63,24 @@ class DType(Enum):
         return Fraction(1, 2**24 if self is DType.FLOAT32 else 2**53)
 
 
-Kind = OneOf["float", "mask"]
-_FLOAT: Kind = "float"
-_MASK: Kind = "mask"
+class Half(Enum):
+    """Types of two bytes, for storage only; the value is the name of NumPy and ml_dtypes."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return 2
+
+    @property
+    def unit_roundoff(self) -> Fraction:
+        """Largest relative error of one rounding to nearest."""
+        return Fraction(1, 2**8 if self is Half.BFLOAT16 else 2**11)
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an operation does to special values, and where it may stand.
-
-    Attributes:
-        arity: Number of operands.
-        result: `"float"` or `"mask"`.
-        operands: Kinds of the operands.
-        doc: Its value, NaN and signed zeros included.
-        host_only: Whether it may stand in the host program only.
-        ulps: Error of the result, in units in the last place.
-    """
-
-    arity: int
-    result: Kind
-    operands: tuple[Kind, ...]
-    doc: str
-    host_only: bool = False
-    ulps: Fraction = Fraction(1, 2)
-
-
-def _float(arity: int, doc: str, *, host_only: bool = False, ulps: Fraction | int = 0) -> Meaning:
-    return Meaning(arity, "float", (_FLOAT,) * arity, doc, host_only, Fraction(ulps))
-
-
-def _compare(doc: str) -> Meaning:
-    return Meaning(2, "mask", ("float", "float"), doc, ulps=Fraction(0))
-
-
-def _logic(arity: int, doc: str) -> Meaning:
-    return Meaning(arity, "mask", (_MASK,) * arity, doc, ulps=Fraction(0))
-
-
-_HALF = Fraction(1, 2)
-
-OPERATIONS: dict[str, Meaning] = {
-    "add": _float(2, "IEEE 754 addition", ulps=_HALF),
-    "sub": _float(2, "IEEE 754 subtraction", ulps=_HALF),
-    "mul": _float(2, "IEEE 754 multiplication", ulps=_HALF),
-    "div": _float(2, "IEEE 754 division", ulps=_HALF),
-    "sqrt": _float(1, "IEEE 754 square root; NaN below 0, -0 at -0", ulps=_HALF),
-    "neg": _float(1, "the sign bit flipped"),
-    "abs": _float(1, "the sign bit cleared"),
-    "sign": _float(1, "1 above 0, -1 below, +0 at both zeros, NaN at NaN"),
-    "max": _float(2, "the larger; NaN if either is NaN; a zero result is +0"),
-    "min": _float(2, "the smaller; NaN if either is NaN; a zero result is +0"),
-    "lt": _compare("false if either is NaN"),
-    "le": _compare("false if either is NaN"),
-    "gt": _compare("false if either is NaN"),
-    "ge": _compare("false if either is NaN"),
-    "eq": _compare("false if either is NaN; -0 equals +0"),
-    "ne": _compare("true if either is NaN; -0 equals +0"),
-    "and": _logic(2, "both hold"),
-    "or": _logic(2, "either holds"),
-    "not": _logic(1, "does not hold"),
-    "select": Meaning(
-        3,
-        "float",
-        ("mask", "float", "float"),
-        "the second if the first holds, else the third",
-        ulps=Fraction(0),
-    ),
-    "power": _float(2, "integer power above 1; becomes multiplications", ulps=_HALF),
-    # Squaring doubles a relative error: the result is off by at most `exponent` half ulps.
-    "ipow": _float(2, "integer power by binary exponentiation, low bit first", host_only=True),
-    "pow": _float(2, "the C library's pow", host_only=True, ulps=2),
-}
+StorageType = DType | Half
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +160,21 @@ Stage = Elementwise | Scalars
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """An array with one value per element of the parameter."""
+    """An array with one value per element of the parameter.
+
+    Attributes:
+        name: Its name.
+        role: What it is to a step.
+        dtype: The type that it is kept in.
+        initial: Where a state starts.
+        copies: The buffer whose values a state starts from, instead; or an empty string.
+    """
 
     name: str
     role: OneOf["param", "grad", "input", "state"]
-    dtype: DType
+    dtype: StorageType
     initial: Fraction = Fraction(0)
+    copies: str = ""
 
     @property
     def writable(self) -> bool:
@@ -271,6 +239,7 @@ class Kernel:
         scalar_states: States with one value per tensor.
         host: The host program, in float64; reads `step` and the arguments.
         stages: What runs per tensor, in order.
+        mix: The storage mix as it is spelled, where buffers have types of their own.
     """
 
     name: str
@@ -280,12 +249,23 @@ class Kernel:
     scalar_states: tuple[ScalarState, ...]
     host: tuple[Assign, ...]
     stages: tuple[Stage, ...]
+    mix: str = ""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether buffers have types of their own."""
+        return bool(self.mix)
+
+    @property
+    def label(self) -> str:
+        """What tables call it, beside the rule: its mix or its type."""
+        return self.mix or self.arithmetic.value
 
     @property
     def scalars(self) -> tuple[str, ...]:
         """Host values that stages read, in order of first use."""
         per_tensor = set(self.tensor_scalars) | {r.target for r in self.reductions}
-        per_element = {buffer.name for buffer in self.buffers}
+        per_element = {buffer.name for buffer in self.buffers} | set(RANDOM)
         seen: dict[str, None] = {}
         for stage in self.stages:
             local = {a.target for a in stage.body}
@@ -304,6 +284,13 @@ class Kernel:
     def reductions(self) -> tuple[Reduction, ...]:
         """All reductions, in order."""
         return tuple(r for s in self.stages if isinstance(s, Elementwise) for r in s.reductions)
+
+    @property
+    def random(self) -> bool:
+        """Whether stages read random numbers."""
+        return any(
+            name in RANDOM for s in self.stages for e in stage_expressions(s) for name in reads(e)
+        )
 
     def buffer(self, name: str) -> Buffer:
         """Return the buffer of this name."""

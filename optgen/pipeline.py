@@ -22,7 +22,7 @@ import contextlib
 import ctypes
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -66,9 +66,11 @@ def run_build(
         request, names=tuple(dict.fromkeys(catalogue[name].name for name in request.names))
     )
     names = request.names or tuple(catalogue)
-    fresh = [name for name in names if request.check or not known.holds(base, catalogue[name])]
+    wanted = request.storages
+    fresh = [n for n in names if request.check or not known.holds(base, catalogue[n], wanted)]
     results = []
-    for result in build_rules(fresh, request, catalogue):
+    mixes = {name: tuple(sorted({*known.storages(name), *wanted})) for name in fresh}
+    for result in build_rules(fresh, request, catalogue, mixes):
         results.append(result)
         progress(len(results), len(fresh))
     if any(row.failures for result in results for row in result.rows):
@@ -85,11 +87,14 @@ def run_build(
 
 
 def build_rules(
-    names: Iterable[str], request: BuildRequest, catalogue: Catalogue
+    names: Iterable[str],
+    request: BuildRequest,
+    catalogue: Catalogue,
+    mixes: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Iterator[RuleBuild]:
     """Yield what building each rule gives, the rules with reductions first: they take longest.
 
-    Nothing is written; `names` are names in the catalogue.
+    Nothing is written; `names` are names in the catalogue, `mixes` their storage mixes.
     """
     from optgen.rule_build import build_rule
     from optgen.symbols import REDUCTIONS
@@ -100,12 +105,16 @@ def build_rules(
     ordered = sorted(names, key=has_no_reduction)
     settings = (request.targets, request.dtypes, request.archs or DEFAULT_ARCHS)
     if request.jobs == 1 or len(ordered) < 2:
-        yield from (build_rule(catalogue[name], *settings) for name in ordered)
+        for name in ordered:
+            yield build_rule(catalogue[name], *settings, (mixes or {}).get(name, ()))
         return
     context = multiprocessing.get_context("fork" if _can_fork() else "spawn")
     workers = min(request.jobs, len(ordered))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
-        tasks = [pool.submit(build_rule, catalogue[name], *settings) for name in ordered]
+        tasks = [
+            pool.submit(build_rule, catalogue[name], *settings, (mixes or {}).get(name, ()))
+            for name in ordered
+        ]
         for task in tasks:
             yield task.result()
 

@@ -37,6 +37,7 @@ class RuleRecord:
         files: SHA-256 of each generated file, by path.
         rows: The rows of its last report.
         levels: As in `RuleBuild`.
+        storages: As in `RuleBuild`.
     """
 
     base: str
@@ -46,6 +47,7 @@ class RuleRecord:
     files: dict[str, str]
     rows: tuple[Row, ...]
     levels: tuple[str, ...]
+    storages: tuple[str, ...] = ()
 
 
 def fingerprint(request: BuildRequest) -> str:
@@ -87,6 +89,7 @@ class Record:
                         "files": {str(p): str(h) for p, h in entry["files"].items()},
                         "rows": tuple(Row.from_json(row) for row in entry["rows"]),
                         "levels": tuple(entry["levels"]),
+                        "storages": tuple(entry["storages"]),
                     }
                 )
                 for name, entry in data["rules"].items()
@@ -100,10 +103,17 @@ class Record:
         """Return the committed list of what was generated: no times, hosts or versions."""
         rules = self.listed | {
             name: {"digest": rule.digest, "files": dict(sorted(rule.files.items()))}
+            | ({"storage": [*rule.storages]} if rule.storages else {})
             for name, rule in self.rules.items()
         }
         ordered = {name: rules[name] for name in sorted(rules)}
         return json.dumps({"format": _FORMAT, "rules": ordered}, indent=2) + "\n"
+
+    def storages(self, name: str) -> tuple[str, ...]:
+        """Return the storage mixes of a rule that the folder holds."""
+        if name in self.rules:
+            return self.rules[name].storages
+        return tuple(self.listed.get(name, {}).get("storage", ()))
 
     def is_current(self, base: str, request: BuildRequest) -> bool:
         """Return whether a build would give what is there; reads hashes only."""
@@ -119,14 +129,19 @@ class Record:
         if not path.is_file() or path.read_bytes() != self.manifest().encode():
             return False
         return all(
-            name in self.rules and self.rules[name].base == base and self._intact(name)
+            name in self.rules
+            and self.rules[name].base == base
+            and {*request.storages} <= {*self.rules[name].storages}
+            and self._intact(name)
             for name in names
         )
 
-    def holds(self, base: str, spec: OptimizerSpec) -> bool:
-        """Return whether the files of one rule are what a build of it would give."""
+    def holds(self, base: str, spec: OptimizerSpec, storages: tuple[str, ...] = ()) -> bool:
+        """Return whether the files of one rule, mixes too, are what a build of it would give."""
         rule = self.rules.get(spec.name)
-        if rule is None or rule.base != base or not self._intact(spec.name):
+        if rule is None or not {*storages} <= {*rule.storages}:
+            return False
+        if rule.base != base or not self._intact(spec.name):
             return False
         file, content = _spec_file(spec)
         return rule.spec == file and rule.spec_hash == content
@@ -170,6 +185,7 @@ class Record:
                 files=others | {f.path: hashes.of_bytes(f.text.encode()) for f in result.files},
                 rows=result.rows,
                 levels=result.levels,
+                storages=result.storages,
             )
         ordered = {name: rules[name] for name in catalogue if name in rules} | unread
         entries = json.loads(self.manifest())["rules"] if request.names else {}
@@ -252,6 +268,7 @@ def _listed(folder: Path) -> dict[str, dict[str, Any]]:
         rules = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))["rules"]
         return {
             str(name): {"digest": str(entry["digest"]), "files": dict(entry["files"])}
+            | ({"storage": [*map(str, entry["storage"])]} if "storage" in entry else {})
             for name, entry in rules.items()
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Row:
     Attributes:
         rule: Name of the rule.
         target: Backend.
-        dtype: Arithmetic type.
+        dtype: Arithmetic type, or storage mix.
         algebra: Whether the lowered kernel is proved to be its rule over the reals: `"equal"`,
             `"unknown"` or `"failed"`.
         proof: Whether what was printed, and compiled, is proved to have the bits of the lowered
@@ -93,6 +94,7 @@ class RuleBuild:
         binaries: Compiled files, by path below `.build/`.
         rows: One per target and type.
         levels: What ran with which tools, and what did not and why.
+        storages: Storage mixes that were built besides.
     """
 
     rule: str
@@ -101,6 +103,19 @@ class RuleBuild:
     binaries: tuple[tuple[str, bytes], ...]
     rows: tuple[Row, ...]
     levels: tuple[str, ...]
+    storages: tuple[str, ...] = ()
+
+
+def joined(parts: Sequence[RuleBuild], storages: tuple[str, ...]) -> RuleBuild:
+    """Return one rule's build from that of its types and those of its storage mixes."""
+    return replace(
+        parts[0],
+        files=tuple(f for part in parts for f in part.files),
+        binaries=tuple(b for part in parts for b in part.binaries),
+        rows=tuple(r for part in parts for r in part.rows),
+        levels=tuple(dict.fromkeys(line for part in parts for line in part.levels)),
+        storages=storages,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class BuildRequest:
         specs: Folders of rules besides optgen's own.
         check: Compare with the folder instead of writing it.
         jobs: Processes.
+        storages: Storage mixes to build besides those that the folder already holds.
     """
 
     names: tuple[str, ...]
@@ -35,3 +36,4 @@ class BuildRequest:
     specs: tuple[Path, ...]
     check: bool = False
     jobs: int = 1
+    storages: tuple[str, ...] = ()

@@ -6,11 +6,18 @@ import time
 from dataclasses import dataclass, replace
 from types import ModuleType
 
+from optgen.algebra_proof import Algebra, check_algebra
 from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.c_rows import c_levels, c_row, compile_c
-from optgen.code_proof import CodeProof, prove_c, prove_compiled, prove_module, read_c
+from optgen.code_proof import (
+    UNREAD_MIXES,
+    CodeProof,
+    prove_c_file,
+    prove_compiled,
+    prove_module,
+)
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -21,10 +28,13 @@ from optgen.errors import BackendUnavailable
 from optgen.ir import DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.report import Row, RuleBuild
+from optgen.passes.storage import store_as
+from optgen.report import Row, RuleBuild, joined
 from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
+from optgen.storage import parse_storage
+from optgen.unchecked import unchecked_build, why_unchecked
 
 _PROVED = (
     "proved: equal means that the lowered kernel is proved equal to its rule over the reals, that "
@@ -37,24 +47,6 @@ MAX_REGISTERS = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Algebra:
-    """What is proved of one kernel over the reals.
-
-    Attributes:
-        failures: What is not so.
-        doubts: What could not be proved.
-    """
-
-    failures: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-    @property
-    def word(self) -> str:
-        """`equal` if the kernel is the rule and the rule keeps its states in their domains."""
-        return "failed" if self.failures else "unknown" if self.doubts else "equal"
-
-
-@dataclass(frozen=True, slots=True)
 class _Compiled:
     """The CUDA of one rule for one architecture."""
 
@@ -64,7 +56,11 @@ class _Compiled:
 
 
 def build_rule(
-    spec: OptimizerSpec, targets: tuple[str, ...], dtypes: tuple[str, ...], archs: tuple[str, ...]
+    spec: OptimizerSpec,
+    targets: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    archs: tuple[str, ...],
+    storages: tuple[str, ...] = (),
 ) -> RuleBuild:
     """Generate, compile and check the kernels of one rule.
 
@@ -73,14 +69,37 @@ def build_rule(
         targets: Backends to print.
         dtypes: Types to print.
         archs: Architectures to compile CUDA for.
+        storages: Storage mixes to print besides.
+
+    Raises:
+        UsageError: A mix makes no sense for this rule.
     """
-    heading = Heading.of(spec)
     kernels = tuple(run_passes(lower(spec, DType(d))) for d in dtypes)
+    parts = [_build(spec, Heading.of(spec), kernels, targets, archs)]
+    for mix in map(parse_storage, storages):
+        kernel = store_as(run_passes(lower(spec, mix.arithmetic)), mix)
+        parts.append(_build(spec, Heading.of(spec, mix), (kernel,), targets, archs))
+    return joined(parts, storages)
+
+
+def _build(
+    spec: OptimizerSpec,
+    heading: Heading,
+    kernels: tuple[Kernel, ...],
+    targets: tuple[str, ...],
+    archs: tuple[str, ...],
+) -> RuleBuild:
+    """Build one file per target: the kernels of every type, or that of one mix."""
     files = {t: BACKENDS[t].render(heading, kernels) for t in targets}
+    # What is proved is the kernel before its roundings for storage.
+    plain = {k.arithmetic: run_passes(lower(spec, k.arithmetic)) for k in kernels}
+    algebra = {k.label: check_algebra(spec, plain[k.arithmetic]) for k in kernels}
+    if reason := why_unchecked(kernels):
+        proved = algebra[kernels[0].label].word
+        return unchecked_build(heading, kernels[0], files, proved, reason)
     # Compiled CUDA is compared with the NumPy kernel, asked for or not.
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
-    module = load_module(spec.identifier, text)
-    algebra = {k.arithmetic.value: check_algebra(spec, k) for k in kernels}
+    module = load_module(heading.identifier, text)
     proofs: dict[tuple[str, str], CodeProof] = {}
     rows: list[Row] = []
     doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
@@ -88,27 +107,29 @@ def build_rule(
     binaries: list[tuple[str, bytes]] = []
     if "numpy" in targets:
         rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
-        proofs |= {("numpy", k.arithmetic.value): prove_module(k, text) for k in kernels}
+        proofs |= {("numpy", k.label): prove_module(k, text) for k in kernels if not k.mixed}
     if "c" in targets:
-        native = compile_c(spec, files["c"][0])
+        native = compile_c(spec, files["c"][0], heading.identifier)
         rows += [c_row(spec, kernel, module, native) for kernel in kernels]
-        read = read_c(native.compiler, files["c"][0].text, f"{spec.identifier}.c")
-        off = CodeProof(off=True)
-        proofs |= {
-            ("c", k.arithmetic.value): prove_c(k, read) if native.compiler else off for k in kernels
-        }
-        levels += c_levels(native, read.level)
+        found, level = prove_c_file(native.compiler, kernels, files["c"][0])
+        proofs |= {("c", label): proof for label, proof in found.items()}
+        levels += c_levels(native, level)
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
         rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
         modules = {item.arch: item.module for item in compiled}
-        proofs |= {("cuda", k.arithmetic.value): prove_compiled(k, modules) for k in kernels}
+        proofs |= {("cuda", k.label): prove_compiled(k, modules) for k in kernels if not k.mixed}
         for item in compiled:
-            stem = f"cuda/{spec.identifier}.{item.arch}"
+            stem = f"cuda/{heading.identifier}.{item.arch}"
             binaries.append((f"{stem}.cubin", item.compiled.cubin))
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
         levels += _levels(compiled, reason)
-    rows = [_proved(row, algebra[row.dtype], proofs[row.target, row.dtype]) for row in rows]
+    unread = CodeProof(unread=True)
+    rows = [
+        _proved(row, algebra[row.dtype], proofs.get((row.target, row.dtype), unread))
+        for row in rows
+    ]
+    levels += [UNREAD_MIXES for kernel in kernels if kernel.mixed]
     unproved = dict.fromkeys(doubt for found in proofs.values() for doubt in found.doubts)
     levels += [f"proof: {spec.name}: not proved: {doubt}" for doubt in unproved]
     return RuleBuild(
@@ -132,34 +153,16 @@ def _proved(row: Row, algebra: Algebra, proof: CodeProof) -> Row:
     )
 
 
-def check_algebra(spec: OptimizerSpec, kernel: Kernel) -> Algebra:
-    """Prove what can be proved of a rule and its kernel over the reals."""
-    from optgen.verify.algebra import check_rule
-    from optgen.verify.lowered import prove_lowering
-
-    lowered = prove_lowering(spec, kernel)
-    found: list[tuple[str, str, str]] = [
-        ("the kernel equals the rule", lowered.outcome, lowered.detail)
-    ]
-    words = {"ok": "equal", "failed": "different"}
-    found += [(c.claim, words.get(c.outcome, c.outcome), c.detail) for c in check_rule(spec)]
-    return Algebra(
-        tuple(
-            f"algebra: not so: {what}: {why}" for what, word, why in found if word == "different"
-        ),
-        tuple(f"{what}: {why}" for what, word, why in found if word == "unknown"),
-    )
-
-
 def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
     started = time.perf_counter()
     failures: list[str] = []
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     for case in inputs.cases(kernel):
         arrays = inputs.arrays(kernel, spec, case)
         host = host_values(kernel, hyperparameters, case.step, states, case.n)
-        expected = run_stages(kernel, arrays, kernel_scalars(kernel, host))
+        random = inputs.random_of(kernel, case)
+        expected = run_stages(kernel, arrays, kernel_scalars(kernel, host), random)
         found, scalars = run_module(module, kernel, arrays, hyperparameters, states, case)
         difference = inputs.first_difference(expected, found)
         if difference:
@@ -177,7 +180,7 @@ def _numpy_row(spec: OptimizerSpec, kernel: Kernel, module: ModuleType) -> Row:
     return Row(
         rule=spec.name,
         target="numpy",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile="",
@@ -276,7 +279,7 @@ def _cuda_row(
     return Row(
         rule=spec.name,
         target="cuda",
-        dtype=kernel.arithmetic.value,
+        dtype=kernel.label,
         algebra="",
         proof="",
         compile=f"off: {reason}" if reason else "failed" if compile_failures else archs,
@@ -293,7 +296,7 @@ def _run_cuda(
     spec: OptimizerSpec, kernel: Kernel, module: ModuleType, item: _Compiled
 ) -> tuple[str, float | None]:
     """Run every case; return the first thing that is wrong, and bytes per parameter."""
-    hyperparameters = inputs.hyperparameters(spec)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
     states = inputs.scalar_states(kernel)
     traffic: float | None = None
     for case in inputs.cases(kernel):
@@ -308,7 +311,8 @@ def _run_cuda(
         if difference := inputs.first_difference(expected, run.arrays):
             return f"{case}: {difference}", None
         # A root or a quotient can hide a wrong last bit of a sum, so sums are compared too.
-        sums = run_sums(kernel, arrays, scalars) if run.sums else {}
+        random = inputs.random_of(kernel, case)
+        sums = run_sums(kernel, arrays, scalars, random) if run.sums else {}
         if difference := inputs.first_difference(sums, run.sums):
             return f"{case}: {difference}", None
         if case.n == max(inputs.SIZES):

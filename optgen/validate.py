@@ -5,6 +5,8 @@ from __future__ import annotations
 from optgen.errors import InternalError
 from optgen.ir import (
     OPERATIONS,
+    RANDOM,
+    ROUNDINGS,
     Elementwise,
     Expr,
     Kernel,
@@ -50,7 +52,7 @@ def _first_problem(kernel: Kernel, hoisted: bool) -> str:
                 return f"stage {index} touches unknown buffers {sorted(unknown)}"
             if frozen := [s for s in stage.stores if not buffers[s].writable]:
                 return f"stage {index} writes {frozen}"
-            local |= set(stage.loads)
+            local |= {*stage.loads, *(RANDOM if kernel.mixed else ())}
         for assign in stage.body:
             problem = _expression(assign.value, local, on_host=not hoisted)
             if problem:
@@ -59,6 +61,8 @@ def _first_problem(kernel: Kernel, hoisted: bool) -> str:
         if isinstance(stage, Elementwise):
             if missing := set(stage.stores) - {a.target for a in stage.body}:
                 return f"stage {index} stores {sorted(missing)} without computing them"
+            if wide := [s for s in stage.stores if not _fits(kernel, stage, s)]:
+                return f"stage {index} stores {wide} without rounding them to their type"
             for reduction in stage.reductions:
                 problem = _expression(reduction.value, local, on_host=not hoisted)
                 if problem:
@@ -72,6 +76,16 @@ def _first_problem(kernel: Kernel, hoisted: bool) -> str:
     if "param" not in stored:
         return "param is never stored"
     return ""
+
+
+def _fits(kernel: Kernel, stage: Elementwise, name: str) -> bool:
+    """Whether the last assignment to a stored name gives a value of the buffer's type."""
+    dtype = kernel.buffer(name).dtype
+    if dtype is kernel.arithmetic:
+        return True
+    last = [a.value for a in stage.body if a.target == name][-1]
+    wanted = {f"to_{dtype.value}", f"to_{dtype.value}_random"} & set(ROUNDINGS)
+    return isinstance(last, Operation) and last.name in wanted
 
 
 def _expression(expr: Expr, defined: set[str], *, on_host: bool) -> str:

@@ -24,7 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("modifiers", "loader", "configuration", "authoring"),
     ),
     "notation": ("order", "notation"),
-    "ir": ("ir", "stages", "lower", "validate", "passes"),
+    "ir": ("operations", "ir", "storage", "stages", "lower", "validate", "passes"),
     "backends": ("backends", "render"),
     "runtime": ("runtime", "kernels", "torch", "jax"),
     "checker": ("checker",),
@@ -36,7 +36,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "crosscheck": ("crosscheck",),
     "pipeline": (
         *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
-        *("c_rows", "code_proof", "rule_build", "pipeline"),
+        *("c_rows", "algebra_proof", "code_proof", "unchecked", "rule_build", "pipeline"),
     ),
     "bench": ("bench",),
     "cli": ("cli", "__main__", "__init__"),

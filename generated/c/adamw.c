@@ -100,7 +100,8 @@ struct optgen_adamw_float32_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_adamw_float32_host(
     const double *hyperparameters,
     const double step,
@@ -117,6 +118,10 @@ int optgen_adamw_float32_host(
   if (!(0.0 < hyperparameters[5] && hyperparameters[5] < INFINITY)) return 6;
   if (!(0.0 <= hyperparameters[6] && hyperparameters[6] < INFINITY)) return 7;
   if (!(hyperparameters[7] == 0.0 || hyperparameters[7] == 1.0)) return 8;
+  if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
+  if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
+  if (hyperparameters[2] != 0.0 && fabs(hyperparameters[2]) <= 0x1p-150) return 3; /* 0 in float */
+  if (hyperparameters[3] != 0.0 && fabs(hyperparameters[3]) <= 0x1p-150) return 4; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
@@ -260,7 +265,8 @@ struct optgen_adamw_float64_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_adamw_float64_host(
     const double *hyperparameters,
     const double step,

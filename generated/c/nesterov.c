@@ -73,7 +73,8 @@ struct optgen_nesterov_float32_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_nesterov_float32_host(
     const double *hyperparameters,
     const double step,
@@ -87,6 +88,8 @@ int optgen_nesterov_float32_host(
   if (!(0.0 < hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
   if (!(0.0 <= hyperparameters[3] && hyperparameters[3] < INFINITY)) return 4;
   if (!(hyperparameters[4] == 0.0 || hyperparameters[4] == 1.0)) return 5;
+  if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
+  if (hyperparameters[1] != 0.0 && fabs(hyperparameters[1]) <= 0x1p-150) return 2; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
@@ -194,7 +197,8 @@ struct optgen_nesterov_float64_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_nesterov_float64_host(
     const double *hyperparameters,
     const double step,

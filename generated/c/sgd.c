@@ -65,7 +65,8 @@ struct optgen_sgd_float32_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_sgd_float32_host(
     const double *hyperparameters,
     const double step,
@@ -78,6 +79,7 @@ int optgen_sgd_float32_host(
   if (!(0.0 < hyperparameters[1] && hyperparameters[1] < INFINITY)) return 2;
   if (!(0.0 <= hyperparameters[2] && hyperparameters[2] < INFINITY)) return 3;
   if (!(hyperparameters[3] == 0.0 || hyperparameters[3] == 1.0)) return 4;
+  if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= 0x1p-150) return 1; /* 0 in float */
   fegetenv(&state);
   fesetenv(FE_DFL_ENV);
   const double lr = hyperparameters[0];
@@ -174,7 +176,8 @@ struct optgen_sgd_float64_call {
 
 /* The host values of one tensor, rounded once. step is 1 for the first update, numel the number
  * of elements; hyperparameters stand in the order above, scalar states in theirs. Returns 0, or
- * the number, from 1, of the first hyperparameter outside its domain; then nothing is written. */
+ * the number, from 1, of the first hyperparameter outside its domain, or that is 0 only once it
+ * is rounded; then nothing is written. */
 int optgen_sgd_float64_host(
     const double *hyperparameters,
     const double step,

@@ -93,6 +93,7 @@ def step(
         raise ValueError(f"clip_coef = {clip_coef} lies outside [0, oo)")
     if not maximize in (0.0, 1.0):
         raise ValueError(f"maximize = {maximize} is neither True nor False")
+    _check_small(param, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
     if _is_set("found_inf", found_inf):
         return
     hyperparameters = (lr, beta1, beta2, eps, grad_scale, clip_coef, maximize)
@@ -467,3 +468,14 @@ def _is_set(name, flag):
     if found.size != 1 or found.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be a bool, a number or an array of one, not {flag!r}")
     return bool(found.reshape(-1)[0] != 0)
+
+
+def _check_small(param, **given):
+    """Raise ValueError for a hyperparameter that would be 0 once it is rounded to float32."""
+    small = [name for name, value in given.items() if 0.0 < abs(value) <= 2.0**-150]
+    params = param if isinstance(param, (list, tuple)) else [param]
+    if small and any(getattr(p, "dtype", None) == np.float32 for p in params):
+        raise ValueError(
+            f"{small[0]} = {given[small[0]]} is 0 in float32, in which the update is computed; "
+            "pass 0 if that is meant"
+        )

@@ -44,6 +44,8 @@ class Abi:
         launches: What to launch, in order, on one stream.
         partials: Number of reductions.
         scalars: Number of exported scalars.
+        words: Further fields, of 32 bits, where random numbers are used: the low and the
+            high half of the step, and what chooses the stream.
     """
 
     struct: str
@@ -52,6 +54,7 @@ class Abi:
     launches: tuple[Launch, ...]
     partials: int
     scalars: int
+    words: tuple[str, ...] = ()
 
 
 def chunks(n: int) -> int:
@@ -80,6 +83,7 @@ def abi(kernel: Kernel) -> Abi:
         launches=tuple(launches),
         partials=len(kernel.reductions),
         scalars=len(kernel.tensor_scalars),
+        words=("seed", "tensor", "step_low", "step_high") if kernel.random else (),
     )
 
 

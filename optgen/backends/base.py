@@ -11,7 +11,9 @@ from typing import Protocol
 from optgen.errors import InternalError
 from optgen.ir import DType, Kernel
 from optgen.notation.text import number, rule_lines
+from optgen.passes.storage import COMPENSATION, MASTER
 from optgen.spec import OptimizerSpec
+from optgen.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Heading:
         sources: Where it is printed.
         digest: Hash of the rule: what it computes, not how its file is laid out.
         docs: Meaning of each hyperparameter and state, as (name, text).
+        storage: The storage mix as it is spelled; empty for the kernels of one type.
     """
 
     name: str
@@ -52,10 +55,21 @@ class Heading:
     sources: tuple[str, ...]
     digest: str
     docs: tuple[tuple[str, str], ...]
+    storage: str = ""
+
+    @property
+    def request(self) -> str:
+        """What `optgen build` takes to make the file again."""
+        return f"{self.name} --storage {self.storage}" if self.storage else self.name
 
     @classmethod
-    def of(cls, spec: OptimizerSpec) -> Heading:
-        """Return the heading of a rule."""
+    def of(cls, spec: OptimizerSpec, storage: Storage | None = None) -> Heading:
+        """Return the heading of a rule, or of a rule in a storage mix."""
+        identifier, mix = spec.identifier, ""
+        added: list[tuple[str, str]] = []
+        if storage is not None and not storage.uniform:
+            identifier = f"{identifier}_{storage.identifier}"
+            mix, added = str(storage), _added(storage)
         sources = tuple(
             f"{r.title} ({r.year}{', ' + r.where if r.where else ''}) {r.url}"
             for r in spec.references
@@ -68,13 +82,26 @@ class Heading:
         docs += [(b.name, f"{b.doc}; starts at {number(Fraction(b.initial))}") for b in spec.state]
         return cls(
             name=spec.name,
-            identifier=spec.identifier,
+            identifier=identifier,
             summary=spec.summary,
             rule=lines,
             sources=sources,
             digest=hashlib.sha256(content.encode()).hexdigest()[:16],
-            docs=tuple(docs),
+            docs=(*docs, *added),
+            storage=mix,
         )
+
+
+def _added(storage: Storage) -> list[tuple[str, str]]:
+    """Return what a storage mix adds to a rule."""
+    docs = []
+    if storage.master is not None:
+        docs.append((MASTER, "what the rule runs on; starts as param, which is its rounding"))
+    if storage.kahan:
+        docs.append((COMPENSATION, "what rounding took off param, added again; starts at 0"))
+    if storage.rounding == "stochastic":
+        docs.append(("seed", "chooses the random numbers of stochastic rounding"))
+    return [*docs, ("Storage", str(storage))]
 
 
 class Backend(Protocol):

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
-from optgen.backends.c_header import c_header, struct_lines
+from optgen.backends.c_header import c_header, call_structs, kept_in_words
 from optgen.backends.c_host import helper_functions, host_function
+from optgen.backends.conversions import conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
-from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.storing import kept_type, loaded, random_lines, stored, storing
 from optgen.ir import (
     CHUNK,
     LANES,
@@ -97,6 +98,7 @@ class _File:
     comments: tuple[str, ...]
     calls: tuple[str, ...]
     buffers: str
+    includes: tuple[str, ...]
     parts: tuple[str, ...]
 
 
@@ -116,6 +118,7 @@ class CBackend:
         comments += [line for source in heading.sources for line in comment(source, "Source:")]
         parts = [render("c/threads.c.jinja", _Threads(SMALLEST_PART))]
         parts += helper_functions(kernels)
+        parts += conversions(kernels[0], "c")
         for kernel in kernels:
             parts += _kernel(kernel)
         first = kernels[0]
@@ -126,7 +129,8 @@ class CBackend:
             heading=heading,
             comments=tuple(comments),
             calls=tuple(f"{_base(k)}(tensors, n, pointers, args, work, threads)" for k in kernels),
-            buffers=", ".join(b.name for b in first.buffers),
+            buffers=", ".join(kept_in_words(first, b.name) for b in first.buffers),
+            includes=("#include <string.h>",) if conversions(first, "c") else (),
             parts=tuple(parts),
         )
         text = render("c/file.c.jinja", file)
@@ -140,7 +144,10 @@ def _base(kernel: Kernel) -> str:
 
 def _kernel(kernel: Kernel) -> list[str]:
     """Return the functions of one type, in order."""
-    parts = [_structs(kernel), host_function(kernel, _base(kernel), abi(kernel).struct)]
+    parts = [
+        call_structs(kernel, _base(kernel)),
+        host_function(kernel, _base(kernel), abi(kernel).struct),
+    ]
     runs = []
     for index, stage in enumerate(kernel.stages):
         name = _stage_name(kernel, index)
@@ -185,26 +192,6 @@ def _threaded(name: str) -> str:
     )
 
 
-def _structs(kernel: Kernel) -> str:
-    called, host = abi(kernel), ScalarPrinter(repr)
-    ctype = C_TYPES[kernel.arithmetic]
-    values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
-    rows = [
-        *struct_lines(kernel, [values.get(name, "") for name in called.fields]),
-        "",
-        f"struct {_base(kernel)}_call {{",
-        "  uint64_t tensors;",
-        "  const uint64_t *n;",
-        "  void *const *pointers;",
-        f"  const struct {called.struct} *args;",
-        f"  {ctype} *partials, *scalars;",
-        "  uint64_t total, chunks;",
-        "};",
-        "",
-    ]
-    return "\n".join(rows)
-
-
 def _stage_name(kernel: Kernel, index: int) -> str:
     return _base(kernel) + (f"_stage{index + 1}" if len(kernel.stages) > 1 else "_update")
 
@@ -214,7 +201,8 @@ def _extras(kernel: Kernel, index: int) -> tuple[str, ...]:
     stage = kernel.stages[index]
     if isinstance(stage, Scalars):
         return ("chunks", "partials", "stride", "scalars")
-    found = ("partials", "stride") if stage.reductions else ()
+    found: tuple[str, ...] = ("partials", "stride") if stage.reductions else ()
+    found += ("first", "tensor") if storing(kernel, stage).random else ()
     return (*found, "scalars") if reads_tensor_scalars(kernel, stage) else found
 
 
@@ -225,6 +213,8 @@ def _parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
         "chunks": "const uint64_t chunks",
         "partials": f"{ctype} *restrict partials",
         "stride": "const uint64_t stride",
+        "first": "const uint64_t first",
+        "tensor": "const uint32_t tensor",
         "scalars": f"{'' if isinstance(stage, Scalars) else 'const '}{ctype} *restrict scalars",
     }
     given = [f"const struct {abi(kernel).struct} args"]
@@ -232,7 +222,7 @@ def _parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
         given.insert(0, "const uint64_t n")
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            given.append(f"{constant}{C_TYPES[kernel.buffer(name).dtype]} *restrict {name}_v")
+            given.append(f"{constant}{kept_type(kernel, name, 'c')} *restrict {name}_v")
     given += [spelled[name] for name in _extras(kernel, index)]
     return (*(f"{item}," for item in given[:-1]), f"{given[-1]}) {{")
 
@@ -246,6 +236,8 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
         "chunks": "chunks",
         "partials": f"call->partials + chunk{at}",
         "stride": "call->chunks",
+        "first": "at",
+        "tensor": "(uint32_t)tensor",
         "scalars": f"call->scalars + {exports} * tensor",
     }
     given = ["call->args[tensor]"]
@@ -254,7 +246,7 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
         names = [b.name for b in kernel.buffers]
         for name in stage_buffers(kernel, stage):
             constant = "" if name in stage.stores else "const "
-            ctype = C_TYPES[kernel.buffer(name).dtype]
+            ctype = kept_type(kernel, name, "c")
             place = f"call->pointers[{names.index(name)} * call->tensors + tensor]"
             given.append(f"({constant}{ctype} *){place} + at")
     given += [spelled[name] for name in _extras(kernel, index)]
@@ -264,14 +256,15 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
 
 def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
     """Return assignments as statements, the rule's own line above each."""
-    ctype = C_TYPES[kernel.arithmetic]
+    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
     local = set(known)
     printer = CPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
     lines: list[str] = []
     for assign in body:
         if assign.formula:
             lines += comment(assign.formula, "//", 4)
-        declare = "" if assign.target in local else f"const {ctype} "
+        again = sum(a.target == assign.target for a in body) > 1
+        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
@@ -310,15 +303,20 @@ def _elements(kernel: Kernel, index: int, stage: Elementwise) -> _Stage:
     sums = tuple(r.target for r in stage.reductions)
     ctype = C_TYPES[kernel.arithmetic]
     loads = [
-        f"{'' if name in stage.stores else 'const '}{ctype} {name} = {name}_v[index];"
+        f"{'' if name in stage.stores else 'const '}{ctype} {name} = "
+        f"{loaded(kernel, name, f'{name}_v[index]')};"
         for name in buffers
+        if name in stage.loads or not kernel.mixed
     ]
     loads += [
         f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];" for name in shared
     ]
     terms = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
-    body = _statements(kernel, (*stage.body, *terms), {*buffers, *shared})
-    stores = [f"{name}_v[index] = {name};" for name in stage.stores]
+    parted = storing(kernel, stage)
+    known = {*shared, *parted.random, *(buffers if not kernel.mixed else stage.loads)}
+    loads += random_lines("c", parted.random)
+    body = _statements(kernel, (*parted.body, *terms), known)
+    stores = [f"{s.name}_v[index] = {stored(kernel, s, '(float)')};" for s in parted.stores]
     added = [f"lanes[{slot}][lane] += {name};" for slot, name in enumerate(sums)]
     return _described(kernel, index, (*loads, *body, *stores, *added), sums)
 

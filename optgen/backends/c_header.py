@@ -9,9 +9,13 @@ from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.expressions import C_TYPES
 from optgen.backends.layout import comment
+from optgen.backends.scalars import ScalarPrinter
 from optgen.ir import Argument, Kernel
 from optgen.notation.text import number
 from optgen.render import render
+
+WORDS = ("seed", "step_low", "step_high")
+"""What the argument struct holds besides, where random numbers are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,36 @@ def struct_lines(kernel: Kernel, notes: Sequence[str]) -> tuple[str, ...]:
         f"  {ctype} {name};" + (f" /* {note} */" if note else "")
         for name, note in zip(called.fields, notes, strict=True)
     ]
-    if not called.fields:  # C knows no empty struct
+    rows += [f"  uint32_t {name};" for name in WORDS if kernel.random]
+    if not called.fields and not kernel.random:  # C knows no empty struct
         rows.append(f"  {ctype} unused;")
     return (*rows, "};")
+
+
+def call_structs(kernel: Kernel, base: str) -> str:
+    """Return the argument struct of a kernel, and that of what its parts share."""
+    called, host = abi(kernel), ScalarPrinter(repr)
+    ctype = C_TYPES[kernel.arithmetic]
+    values = {a.target: a.formula or host.assign(a)[0] for a in kernel.host}
+    rows = [
+        *struct_lines(kernel, [values.get(name, "") for name in called.fields]),
+        "",
+        f"struct {base}_call {{",
+        "  uint64_t tensors;",
+        "  const uint64_t *n;",
+        "  void *const *pointers;",
+        f"  const struct {called.struct} *args;",
+        f"  {ctype} *partials, *scalars;",
+        "  uint64_t total, chunks;",
+        "};",
+        "",
+    ]
+    return "\n".join(rows)
+
+
+def kept_in_words(kernel: Kernel, name: str) -> str:
+    """Return the name of an array, and its type where that is not the type of the call."""
+    return f"{name} ({kernel.buffer(name).dtype.value})" if kernel.mixed else name
 
 
 def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) -> SourceFile:
@@ -79,7 +110,7 @@ def c_header(heading: Heading, kernels: Sequence[Kernel], bases: Sequence[str]) 
             f"{s.name} (starts at {number(s.initial)})" for s in first.scalar_states
         )
         or "none",
-        buffers=", ".join(b.name for b in first.buffers),
+        buffers=", ".join(kept_in_words(first, b.name) for b in first.buffers),
         guard=f"OPTGEN_{heading.identifier.upper()}_C_H",
         declarations=(*declarations, scratch, ""),
     )

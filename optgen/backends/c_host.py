@@ -14,6 +14,12 @@ from optgen.backends.layout import comment
 from optgen.ir import Argument, DType, Expr, Kernel, Operation, reads, stage_expressions
 from optgen.render import render
 
+_WORDS = (
+    ("seed", "(uint32_t)seed"),
+    ("step_low", "(uint32_t)(uint64_t)step"),
+    ("step_high", "(uint32_t)((uint64_t)step >> 32)"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Host:
@@ -57,6 +63,7 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
     """
     printer = CPrinter(DType.FLOAT64, lambda name: name)
     used = {name for a in kernel.host for name in reads(a.value)} | {*kernel.scalars}
+    used |= {"seed"} if kernel.random else set()
     written = {a.target for a in kernel.host}
     given = [(a.name, f"hyperparameters[{i}]") for i, a in enumerate(kernel.arguments)]
     given += [(s.name, f"scalar_states[{i}]") for i, s in enumerate(kernel.scalar_states)]
@@ -69,6 +76,12 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
     checks = [
         f"if (!({_condition(a, f'hyperparameters[{i}]')})) return {i + 1};"
         for i, a in enumerate(kernel.arguments)
+    ]
+    checks += [
+        f"if (hyperparameters[{i}] != 0.0 && fabs(hyperparameters[{i}]) <= 0x1p-150) "
+        f"return {i + 1}; /* 0 in float */"
+        for i, a in enumerate(kernel.arguments)
+        if a.name in kernel.scalars and kernel.arithmetic is DType.FLOAT32
     ]
     computed: list[str] = []
     for assign in kernel.host:
@@ -87,6 +100,8 @@ def host_function(kernel: Kernel, base: str, struct: str) -> str:
         if s.name in written
     ]
     computed += [f"args->{name} = {cast}{name};" for name in kernel.scalars]
+    if kernel.random:
+        computed += [f"args->{name} = {value};" for name, value in _WORDS]
     return render(
         "c/host.c.jinja",
         _Host(f"{base}_host", struct, tuple(checks), (*loads, *computed)),

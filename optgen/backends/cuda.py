@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
+from optgen.backends.conversions import conversions
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.storing import (
+    is_converted,
+    kept_type,
+    loaded,
+    random_lines,
+    stored,
+    storing,
+    vector_type,
+)
 from optgen.ir import (
     CHUNK,
     LANES,
@@ -114,10 +124,13 @@ class CudaBackend:
             comments=tuple(comments),
             launches=launches,
             structs=structs,
-            helpers=tuple(
-                helper(name, k.arithmetic)
-                for k in kernels
-                for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
+            helpers=(
+                *conversions(kernels[0], "cuda"),
+                *(
+                    helper(name, k.arithmetic)
+                    for k in kernels
+                    for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
+                ),
             ),
             stages=tuple(_render_stage(k, i) for k, i in stages),
         )
@@ -145,6 +158,7 @@ def _struct(kernel: Kernel, called: Abi) -> str:
     for name in called.fields:
         note = f"  /* {values[name]} */" if values.get(name) else ""
         rows.append(f"  {C_TYPES[called.dtype]} {name};{note}")
+    rows += [f"  unsigned int {name};" for name in called.words]
     return "\n".join((*rows, "};"))
 
 
@@ -159,12 +173,13 @@ def _launch_rules(called: Abi) -> tuple[str, ...]:
         ctype = C_TYPES[called.dtype]
         lines.append(f"  partials: {called.partials}*ceil(n/{CHUNK}) {ctype}s of scratch memory")
         lines.append(f"  scalars: {called.scalars} {ctype}s of scratch memory")
-    return tuple(lines)
+    words = "  args: step_low and step_high are the step; tensor numbers the tensors"
+    return (*lines, words) if called.words else tuple(lines)
 
 
 def _pointer(kernel: Kernel, name: str, store: bool) -> str:
     constant = "" if store else "const "
-    return f"{constant}{C_TYPES[kernel.buffer(name).dtype]}* __restrict__ {name}"
+    return f"{constant}{kept_type(kernel, name, 'cuda')}* __restrict__ {name}"
 
 
 def _signature(kernel: Kernel, launch: Launch) -> str:
@@ -188,14 +203,15 @@ def _signature(kernel: Kernel, launch: Launch) -> str:
 
 def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
     """Return assignments as statements, the rule's own line above each."""
-    ctype = C_TYPES[kernel.arithmetic]
+    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
     local = set(known)
     printer = CudaPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
     lines: list[str] = []
     for assign in body:
         if assign.formula:
             lines += comment(assign.formula, "//", 2)
-        declare = "" if assign.target in local else f"const {ctype} "
+        again = sum(a.target == assign.target for a in body) > 1
+        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
         lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
         local.add(assign.target)
     return tuple(lines)
@@ -217,41 +233,73 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     tensor_scalars = reads_tensor_scalars(kernel, stage)
     sums = tuple(r.target for r in stage.reductions)
     update = f"{called.launches[index].entry}_update"
-    elements = [f"{ctype}& {n}" if n in stage.stores else f"const {ctype} {n}" for n in names]
+    parted = storing(kernel, stage)
+    inside = {n: f"{n}_stored" if is_converted(kernel, n) else n for n in names}
+    const = {n: "" if n in stage.stores else "const " for n in names}
+    elements = [
+        f"{const[n]}{kept_type(kernel, n, 'cuda')}{'&' if n in stage.stores else ''} {inside[n]}"
+        for n in names
+    ]
+    converted = [n for n in names if is_converted(kernel, n)]
+    before = [
+        f"{const[n]}{ctype} {n} = {loaded(kernel, n, inside[n])};"
+        for n in converted
+        if n in stage.loads
+    ]
+    before += random_lines("cuda", parted.random)
+    after = [
+        f"{inside[s.name]} = {stored(kernel, s, '__double2float_rn')};"
+        for s in parted.stores
+        if s.name in converted
+    ]
+    numbered = ("const unsigned long long element",) if parted.random else ()
     totals = [f"{ctype}& {name}" for name in sums]
     shared = [f"const {ctype} {name}" for name in tensor_scalars]
-    known = {*names, *sums, *tensor_scalars}
+    unread = {n for n in converted if n not in stage.loads}
+    known = {*names, *sums, *tensor_scalars, *parted.random} - unread
     results = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
-    loaded = [(n, "" if n in stage.stores else "const ") for n in names]
 
-    def invoke(values: Iterable[str], lane: str) -> str:
-        given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, "args")
+    def invoke(values: Iterable[str], lane: str, element: str) -> str:
+        last = ("args", element) if numbered else ("args",)
+        given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, *last)
         return f"{update}({', '.join(given)});"
 
     return _Pass(
         launch=called.launches[index],
         signature=_signature(kernel, called.launches[index]),
         update=update,
-        update_signature=", ".join((*elements, *totals, *shared, f"const {called.struct}& args")),
-        body=_statements(kernel, (*stage.body, *results), known),
+        update_signature=", ".join(
+            (*elements, *totals, *shared, f"const {called.struct}& args", *numbered)
+        ),
+        body=(*before, *_statements(kernel, (*parted.body, *results), known), *after),
         tensor_scalars=tuple(
             f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];"
             for name in tensor_scalars
         ),
         aligned=" | ".join(f"(unsigned long long){name}" for name in names),
         vector_loads=tuple(
-            f"{const}{ctype}{width} {n}_v = reinterpret_cast<{const}{ctype}{width}*>({n})[index];"
-            for n, const in loaded
+            f"{const[n]}{vector_type(kernel, n, width)} {n}_v"
+            + (
+                f" = reinterpret_cast<{const[n]}{vector_type(kernel, n, width)}*>({n})[index];"
+                if n in stage.loads or not kernel.mixed
+                else ";"
+            )
+            for n in names
         ),
         vector_calls=tuple(
-            invoke((f"{n}_v.{part}" for n in names), str(lane))
+            invoke((f"{n}_v.{part}" for n in names), str(lane), f"index * {width} + {lane}")
             for lane, part in enumerate("xyzw"[:width])
         ),
         vector_stores=tuple(
-            f"reinterpret_cast<{ctype}{width}*>({n})[index] = {n}_v;" for n in stage.stores
+            f"reinterpret_cast<{vector_type(kernel, n, width)}*>({n})[index] = {n}_v;"
+            for n in stage.stores
         ),
-        element_loads=tuple(f"{const}{ctype} {n}_e = {n}[index];" for n, const in loaded),
-        element_call=invoke((f"{n}_e" for n in names), "lane"),
+        element_loads=tuple(
+            f"{const[n]}{kept_type(kernel, n, 'cuda')} {n}_e"
+            f"{f' = {n}[index]' if n in stage.loads or not kernel.mixed else ''};"
+            for n in names
+        ),
+        element_call=invoke((f"{n}_e" for n in names), "lane", "index"),
         element_stores=tuple(f"{n}[index] = {n}_e;" for n in stage.stores),
         sums=sums,
         first_sum=kernel.reductions.index(stage.reductions[0]) if sums else 0,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optgen.ir import DType, Expr, Literal, Operation, Ref
+from optgen.ir import ROUNDINGS, DType, Expr, Literal, Operation, Ref
 
 C_TYPES = {DType.FLOAT32: "float", DType.FLOAT64: "double"}
 
@@ -61,6 +61,13 @@ def literal(value: float, dtype: DType) -> str:
     return f"{rounded!r}f" if dtype is DType.FLOAT32 else repr(rounded)
 
 
+def rounding(name: str, operands: list[str]) -> str:
+    """Return a rounding to a type of two bytes: stored and loaded again."""
+    kept = "float16" if name == "to_float16" else "bfloat16"
+    stochastic = "_stochastic" if name == "to_bfloat16_random" else ""
+    return f"load_{kept}(store_{kept}{stochastic}({', '.join(operands)}))"
+
+
 def helper(name: str, dtype: DType) -> str:
     """Return the function of one helper operation."""
     return HELPERS[name].format(
@@ -96,6 +103,10 @@ class CPrinter:
                 return f"-{self._inside(value, _ATOM)}", _UNARY
             case Operation("not", (value,)):
                 return f"!{self._inside(value, _ATOM)}", _UNARY
+            case Operation("to_float32", (value,)):
+                return f"(double)(float)({self.expression(value)})", _UNARY
+            case Operation(name, operands) if name in ROUNDINGS:
+                return rounding(name, [self.expression(o) for o in operands]), _ATOM
             case Operation("pow", (base, exponent)):
                 return f"pow({self.expression(base)}, {self.expression(exponent)})", _ATOM
             case Operation("select", (mask, yes, no)):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from optgen.ir import DType, Expr, Literal, Operation, Ref
+from optgen.backends.expressions import rounding
+from optgen.ir import ROUNDINGS, DType, Expr, Literal, Operation, Ref
 
 _INFIX = {
     "lt": "<",
@@ -98,6 +99,10 @@ class CudaPrinter:
                 return f"-{self._operand(value)}"
             case Operation("not", (value,)):
                 return f"!{self._operand(value)}"
+            case Operation("to_float32", (value,)):
+                return f"(double)__double2float_rn({self.expression(value)})"
+            case Operation(name, operands) if name in ROUNDINGS:
+                return rounding(name, [self.expression(o) for o in operands])
             case Operation("abs", (value,)):
                 function = "fabsf" if self._dtype is DType.FLOAT32 else "fabs"
                 return f"{function}({self.expression(value)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optgen.backends.layout import comment
-from optgen.ir import Assign, Elementwise, Expr, Literal, Operation, Ref, kind, reads
+from optgen.ir import ROUNDINGS, Assign, Elementwise, Expr, Literal, Operation, Ref, kind, reads
 
 _UFUNCS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "sqrt": "sqrt",
@@ -190,7 +190,13 @@ class StagePrinter:
             if bind:
                 self._lines.append(f"{bind}{out}")
             return
-        call = f"np.{_UFUNCS[name]}({', '.join((*operands, f'out={out}'))})"
+        function = f"_{name}" if name in ROUNDINGS else f"np.{_UFUNCS[name]}"
+        call = f"{function}({', '.join((*operands, f'out={out}'))})"
+        if name in ("to_float32", "to_float16"):
+            call = f"np.copyto({out}, {operands[0]}.astype(np.{name[3:]}))"
+        if name in ROUNDINGS:
+            self._lines += [call, *([f"{bind}{out}"] if bind else [])]
+            return
         if name in ("max", "min"):
             self._lines.append(f"{call}")
             call = f"np.add({out}, 0.0, out={out})"  # a zero result is +0

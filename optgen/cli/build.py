@@ -49,6 +49,14 @@ def _processors() -> int:
     help="Type of the values; may be given several times. All types if not given.",
 )
 @click.option(
+    "--storage",
+    "storages",
+    multiple=True,
+    metavar="MIX",
+    help="Types of arrays, param-grad-state[-master][+kahan|+stochastic], to build besides; "
+    "may be given several times. Mixes that DIR holds are built again without being named.",
+)
+@click.option(
     "--arch",
     "archs",
     multiple=True,
@@ -82,6 +90,7 @@ def build(
     names: tuple[str, ...],
     targets: tuple[str, ...],
     dtypes: tuple[str, ...],
+    storages: tuple[str, ...],
     archs: tuple[str, ...],
     out: Path,
     check: bool,
@@ -92,7 +101,9 @@ def build(
     """Generate, compile and check the kernels of the rules NAME, or of all rules."""
     from optgen.pipeline import run_build
     from optgen.request import BuildRequest
+    from optgen.storage import parse_storage
 
+    mixes = [parse_storage(text) for text in storages]
     request = BuildRequest(
         names=names,
         targets=tuple(dict.fromkeys(targets)) or TARGETS,
@@ -102,6 +113,7 @@ def build(
         specs=spec_folders(specs),
         check=check,
         jobs=jobs,
+        storages=tuple(sorted({str(mix) for mix in mixes if not mix.uniform})),
     )
     with output.working("building") as progress:
         report = run_build(request, progress)

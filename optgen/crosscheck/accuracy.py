@@ -19,8 +19,10 @@ from optgen.crosscheck import inputs
 from optgen.crosscheck.bound import Ball, bound_step
 from optgen.crosscheck.first_order import Bounded, first_order, reference_error
 from optgen.crosscheck.oracle import DIGITS, oracle_step
+from optgen.crosscheck.types import array_type, wide
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
+from optgen.passes.storage import COMPENSATION, MASTER
 from optgen.spec import OptimizerSpec
 
 ELEMENTS, STEPS = 24, 6
@@ -52,21 +54,22 @@ def measure(module: ModuleType, kernel: Kernel, spec: OptimizerSpec) -> Accuracy
     One tensor has values of mixed scales; others have no decay and are 0, have no gradient,
     or both: there rules that divide by norms show what they do at 0/0.
     """
-    hyperparameters = inputs.hyperparameters(spec)
-    dtype = np.dtype(kernel.arithmetic.value)
+    hyperparameters = inputs.hyperparameters(spec, kernel)
+    own, of_grad = (array_type(kernel.buffer(name).dtype) for name in ("param", "grad"))
     rng = np.random.default_rng(7)
-    param = rng.standard_normal(ELEMENTS).astype(dtype)
+    param = rng.standard_normal(ELEMENTS).astype(own)
     state = module.init(param)
     found = []
     for step in range(1, STEPS + 1):
         scale = 10.0 ** rng.integers(-3, 2, ELEMENTS)
-        grad = (rng.standard_normal(ELEMENTS) * scale).astype(dtype)
+        grad = (rng.standard_normal(ELEMENTS) * scale).astype(of_grad)
         grad[rng.random(ELEMENTS) < 0.1] = 0
         found.append(_one_step(module, kernel, spec, param, grad, state, hyperparameters, step))
     undecayed = {n: 0.0 if n == "weight_decay" else v for n, v in hyperparameters.items()}
-    nothing, something = np.zeros(2, dtype), np.array((1.0, -0.5), dtype)
-    for start, grad in ((nothing, nothing), (something, nothing), (nothing, something)):
-        param, state = start.copy(), module.init(start)
+    nothing, something = np.zeros(2), np.array((1.0, -0.5))
+    for start, slope in ((nothing, nothing), (something, nothing), (nothing, something)):
+        param, grad = start.astype(own), slope.astype(of_grad)
+        state = module.init(param)
         found.append(_one_step(module, kernel, spec, param, grad, state, undecayed, 1))
     found.append(measure_many(module, kernel, hyperparameters, MANY, STEPS))
     worst = max(found, key=lambda one: one.worst)
@@ -90,9 +93,9 @@ def _one_step(
     step: int,
 ) -> Accuracy:
     """Do one step in place and compare every value with the oracle's."""
-    values = {"param": param.tolist(), "grad": grad.tolist()}
-    values |= {name: array.tolist() for name, array in state.items() if name != "step"}
-    exact = oracle_step(spec, values, hyperparameters, step)
+    values = {"param": wide(param).tolist(), "grad": wide(grad).tolist()}
+    values |= {name: wide(array).tolist() for name, array in state.items() if name != "step"}
+    exact = _exact_step(kernel, spec, values, hyperparameters, step)
     bounds = bound_step(kernel, values, hyperparameters, step)
     module.step(param, grad, state, **hyperparameters)
     found = {"param": param, **{n: a for n, a in state.items() if n != "step"}}
@@ -113,6 +116,35 @@ def _one_step(
                 if ratio > worst:
                     worst, where = ratio, f"{name}[{index}] at step {step}"
     return Accuracy(worst, where, in_doubt, total, lowering)
+
+
+def _exact_step(
+    kernel: Kernel,
+    spec: OptimizerSpec,
+    values: dict[str, Any],
+    hyperparameters: Mapping[str, float],
+    step: int,
+) -> dict[str, Any]:
+    """Return what a step of the rule gives over the reals, states that storage adds included.
+
+    The rule starts from the master copy where there is one, and from parameter plus
+    compensation where that is kept; after an exact step nothing is left to compensate.
+    """
+    known = dict(values)
+    master, comp = known.pop(MASTER, None), known.pop(COMPENSATION, None)
+    if not kernel.mixed:
+        return oracle_step(spec, values, hyperparameters, step)
+    with mpmath.workdps(DIGITS):
+        if master is not None:
+            known["param"] = master
+        if comp is not None:
+            known["param"] = [
+                mpmath.mpf(p) + mpmath.mpf(c) for p, c in zip(known["param"], comp, strict=True)
+            ]
+    exact = dict(oracle_step(spec, known, hyperparameters, step))
+    exact |= {MASTER: exact["param"]} if master is not None else {}
+    zeros = [mpmath.mpf(0)] * len(values["param"])
+    return exact | ({COMPENSATION: zeros} if comp is not None else {})
 
 
 def _ratio(got: float, truth: Any, ball: Ball) -> float:
@@ -151,16 +183,16 @@ def measure_many(
         own = reference_error(kernel.arithmetic)
     except BackendUnavailable:
         return Accuracy(0.0, "", 0, 0, 0.0)
-    dtype = np.dtype(kernel.arithmetic.value)
+    types = {b.name: array_type(b.dtype) for b in kernel.buffers}
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.integers(-3, 2, elements)
-    param = (rng.standard_normal(elements) * scale).astype(dtype)
+    param = (rng.standard_normal(elements) * scale).astype(types["param"])
     state = module.init(param)
     state["step"][...] = start
     worst, where, in_doubt, total = 0.0, "", 0, 0
     for step in range(start + 1, start + 1 + steps):
         scale = 10.0 ** rng.integers(-6, 3, elements)
-        grad = (rng.standard_normal(elements) * scale).astype(dtype)
+        grad = (rng.standard_normal(elements) * scale).astype(types["grad"])
         grad[rng.random(elements) < 0.05] = 0
         before = {"param": param.copy(), "grad": grad}
         before |= {n: np.array(a) for n, a in state.items() if n != "step"}
@@ -185,7 +217,7 @@ def ratios(got: NDArray[Any], found: Bounded, own: float) -> NDArray[Any]:
         own: `reference_error` of the type.
     """
     with np.errstate(all="ignore"):
-        error = np.abs(got.astype(np.longdouble) - found.value)
+        error = np.abs(wide(got).astype(np.longdouble) - found.value)
         error = np.maximum(error - own * found.bound, 0)
         ratio = np.where(error == 0, 0, error / found.bound)
     return np.where(np.isnan(ratio), np.inf, ratio)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath
-import numpy as np
 
 from optgen.crosscheck.oracle import DIGITS
+from optgen.crosscheck.types import limits
 from optgen.errors import InternalError
 from optgen.ir import (
     CHUNK,
@@ -25,10 +25,12 @@ from optgen.ir import (
     DType,
     Elementwise,
     Expr,
+    Half,
     Kernel,
     Literal,
     Operation,
     Ref,
+    StorageType,
 )
 
 _COMPARE = {
@@ -40,6 +42,13 @@ _COMPARE = {
     "ne": lambda d: d != 0,
 }
 _INF = mpmath.inf
+
+STORED: dict[str, StorageType] = {
+    "to_float32": DType.FLOAT32,
+    "to_bfloat16": Half.BFLOAT16,
+    "to_float16": Half.FLOAT16,
+}
+"""What the operations that round to nearest round to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +68,13 @@ class _Rounding:
     largest: Any
 
     @classmethod
-    def of(cls, dtype: DType) -> _Rounding:
-        info = np.finfo(dtype.value)
+    def of(cls, dtype: StorageType) -> _Rounding:
+        _, smallest, largest = limits(dtype)
         unit = dtype.unit_roundoff
         return cls(
             mpmath.mpf(unit.numerator) / unit.denominator,
-            mpmath.mpf(float(info.smallest_subnormal)) / 2,
-            mpmath.mpf(float(info.max)),
+            mpmath.mpf(smallest) / 2,
+            mpmath.mpf(largest),
         )
 
     def round(self, value: Any, error: Any, ulps: Any = 1) -> Ball:
@@ -188,6 +197,12 @@ def _evaluate(expr: Expr, names: Mapping[str, Ball], rounding: _Rounding) -> Bal
             if holds is None:
                 return Ball(branches[0].value, _INF)
             return branches[0] if holds else branches[1]
+        case Operation("to_bfloat16_random", (value, _)):  # up or down: twice as far as nearest
+            wide = _evaluate(value, names, rounding)
+            return _Rounding.of(Half.BFLOAT16).round(wide.value, wide.error, 2)
+        case Operation(name, (value,)) if name in STORED:
+            wide = _evaluate(value, names, rounding)
+            return _Rounding.of(STORED[name]).round(wide.value, wide.error)
         case Operation(name, operands):
             return _operation(name, [_evaluate(o, names, rounding) for o in operands], rounding)
     raise InternalError(f"not an expression: {expr}")

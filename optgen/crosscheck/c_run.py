@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.crosscheck.inputs import Case
+from optgen.crosscheck.types import array_type
 from optgen.ir import CHUNK, Kernel
 from optgen.runtime.c_library import CLibrary
 
@@ -27,11 +28,13 @@ class Tensor:
         case: Size, alignment and step.
         arrays: One per buffer of the kernel.
         scalars: What `interpret.kernel_scalars` returns.
+        seed: What chooses random numbers.
     """
 
     case: Case
     arrays: Mapping[str, Array]
     scalars: Mapping[str, Any]
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,12 @@ def run_c(
         for b in range(len(kernel.buffers))
     ]
     counts = np.array([tensor.case.n for tensor in tensors], np.uint64)
-    rows = [[tensor.scalars[name] for name in kernel.scalars] for tensor in tensors]
     work = np.full(library.scratch(counts), np.nan, dtype)  # nothing may rely on what it holds
     library.call(
         dtype.name,
         counts,
         np.array(places, np.uintp),
-        np.array(rows, dtype),
+        _args(kernel, tensors, dtype),
         work=work,
         threads=threads,
     )
@@ -94,6 +96,15 @@ def run_c(
     return tuple(runs)
 
 
+def _args(kernel: Kernel, tensors: Sequence[Tensor], dtype: np.dtype[Any]) -> Array:
+    """Return a row of host values for each tensor, and the words that random numbers need."""
+    rows = np.array([[t.scalars[name] for name in kernel.scalars] for t in tensors], dtype)
+    if not kernel.random:
+        return rows
+    words = [[t.seed, t.case.step % 2**32, t.case.step >> 32] for t in tensors]
+    return np.hstack((rows, np.array(words, np.uint32).view(dtype)))
+
+
 def _place(kernel: Kernel, case: Case, buffer: int) -> slice:
     """Return where in its memory an array lies: each off by another number of elements."""
     off = 1 + buffer if case.misaligned and case.alone is None else 0
@@ -107,7 +118,7 @@ def _held(kernel: Kernel, tensor: Tensor) -> list[Array]:
     memories = []
     for index, buffer in enumerate(kernel.buffers):
         size = tensor.case.n + 2 * _GUARD + 1 + len(kernel.buffers)
-        memory: Array = np.full(size, np.nan, buffer.dtype.value)
+        memory: Array = np.full(size, np.nan, array_type(buffer.dtype))
         memory[_place(kernel, tensor.case, index)] = tensor.arrays[buffer.name]
         memories.append(memory)
     return memories

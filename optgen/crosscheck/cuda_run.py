@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.backends.abi import BLOCK, Abi, chunks
-from optgen.crosscheck.inputs import Case
+from optgen.crosscheck.inputs import SEED, Case
 from optgen.crosscheck.ptx import Buffer, Memory, Module, Stats, launch
 from optgen.ir import CHUNK, Kernel
 
@@ -43,8 +43,18 @@ def run_ptx(
     arrays: Mapping[str, NDArray[Any]],
     scalars: Mapping[str, Any],
     case: Case,
+    number: int = 0,
 ) -> CudaRun:
     """Run every launch of a rule, in order, on fresh memory.
+
+    Args:
+        module: The compiled rule.
+        kernel: Its kernel.
+        called: How it is called.
+        arrays: One 1-d array per buffer.
+        scalars: What `kernel_scalars` returns.
+        case: Size, alignment, step and grid.
+        number: What stands for the tensor's number in a call, where random numbers are used.
 
     Raises:
         PtxFault: The kernel reads or writes where it must not, races, or hangs.
@@ -55,7 +65,8 @@ def run_ptx(
     held = {}
     for index, buffer in enumerate(kernel.buffers):
         # Each pointer is off by another number of elements, so that none hides another.
-        off = (1 + index) * dtype.itemsize if case.misaligned and case.alone is None else 0
+        size = buffer.dtype.size
+        off = (1 + index) * size if case.misaligned and case.alone is None else 0
         if case.alone is not None:
             off = 8 if index == case.alone % len(kernel.buffers) else 0
         held[buffer.name] = memory.alloc(
@@ -67,8 +78,7 @@ def run_ptx(
         ("scalars", called.scalars),
     ):
         held[name] = memory.alloc(np.zeros(count, dtype), name, initialised=False)
-    # In C++ a struct without fields takes one byte.
-    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes() or b"\0"
+    struct = _struct(called, scalars, case, number)
     stats = []
     for item in called.launches:
         given: dict[str, Buffer | bytes | int] = {"args": struct, "n": case.n, **held}
@@ -82,6 +92,18 @@ def run_ptx(
         partials = held["partials"].read().reshape(called.partials, -1)
         sums = {r.target: partials[i, :1] for i, r in enumerate(kernel.reductions)}
     return CudaRun(results, sums, tuple(stats))
+
+
+def _struct(called: Abi, scalars: Mapping[str, Any], case: Case, number: int) -> bytes:
+    """Return the argument struct; in C++ one without fields takes one byte."""
+    fields = np.array([scalars[name] for name in called.fields], called.dtype.value).tobytes()
+    known = {
+        "seed": SEED,
+        "tensor": number,
+        "step_low": case.step % 2**32,
+        "step_high": case.step >> 32,
+    }
+    return fields + np.array([known[w] for w in called.words], np.uint32).tobytes() or b"\0"
 
 
 MANY_CHUNKS = (1, 2, 3, 255, 256, 257, 600, 1000)
@@ -114,7 +136,7 @@ def finish_sums(
     dtype = np.dtype(kernel.arithmetic.value)
     partials = memory.alloc(sums.astype(dtype).reshape(-1), "partials")
     exported = memory.alloc(np.zeros(called.scalars, dtype), "scalars", initialised=False)
-    struct = np.array([scalars[name] for name in called.fields], dtype).tobytes() or b"\0"
+    struct = _struct(called, scalars, Case(0), 0)
     given = {
         "args": struct,
         "n": sums.shape[1] * CHUNK,

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optgen.crosscheck.bound import bound_host, sum_depth
+from optgen.crosscheck.bound import STORED, bound_host, sum_depth
+from optgen.crosscheck.types import limits, wide
 from optgen.errors import BackendUnavailable, InternalError
-from optgen.ir import DType, Elementwise, Expr, Kernel, Literal, Operation, Ref
+from optgen.ir import DType, Elementwise, Expr, Half, Kernel, Literal, Operation, Ref, StorageType
 
 Array = NDArray[Any]
 WIDE = np.longdouble
@@ -95,6 +96,10 @@ class _Tape:
                 return self.leaf(exact, abs(WIDE(stored) - exact))
             case Operation("select", (mask, yes, no)):
                 return self._select(mask, self.run(yes, names), self.run(no, names), names)
+            case Operation("to_bfloat16_random", (value, _)):
+                return self._stored(self.run(value, names), Half.BFLOAT16, 2)
+            case Operation(name, (value,)) if name in STORED:
+                return self._stored(self.run(value, names), STORED[name], 1)
             case Operation(name, operands):
                 return self._operation(name, tuple(self.run(o, names) for o in operands))
         raise InternalError(f"not an expression: {expr}")
@@ -143,6 +148,19 @@ class _Tape:
             own = np.where(small, own + WIDE(info.smallest_subnormal) / 2, own)
         overflows = np.abs(value) >= WIDE(info.max)
         return self._add(value, own, operands, in_doubt | overflows)
+
+    def _stored(self, index: int, dtype: StorageType, roundings: int) -> int:
+        """Add a value after rounding to the type of an array.
+
+        A value of 16 bits is so coarse that what the operand may be off counts: the terms of
+        second order of this rounding are kept.
+        """
+        _, smallest, largest = limits(dtype)
+        value = self.nodes[index].value
+        size = np.abs(value) + self.bound(index)
+        own = roundings * (float(dtype.unit_roundoff) * size + WIDE(smallest) / 2)
+        overflows = np.abs(value) * (1 + 2 * float(dtype.unit_roundoff)) >= WIDE(largest)
+        return self._add(value, own, ((index, np.ones_like(value)),), overflows)
 
     def _operation(self, name: str, operands: tuple[int, ...]) -> int:
         values = [self.nodes[i].value for i in operands]
@@ -254,7 +272,7 @@ def first_order(
     states = {s.name: float(arrays[s.name]) for s in kernel.scalar_states}
     scalars, _ = bound_host(kernel, hyperparameters, states, step, numel)
     names = {n: tape.leaf(_wide(s.value), _wide(s.error)) for n, s in scalars.items()}
-    names |= {b.name: tape.leaf(arrays[b.name]) for b in kernel.buffers}
+    names |= {b.name: tape.leaf(wide(arrays[b.name])) for b in kernel.buffers}
     with np.errstate(all="ignore"):
         for stage in kernel.stages:
             for assign in stage.body:

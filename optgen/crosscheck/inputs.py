@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optgen.ir import DType, Kernel
+from optgen.crosscheck.philox import random_numbers
+from optgen.crosscheck.types import array_type, limits
+from optgen.ir import Kernel, StorageType
 from optgen.passes.prologue import ARGUMENTS as PROLOGUE
 from optgen.spec import OptimizerSpec
 
@@ -83,13 +85,23 @@ def cases(kernel: Kernel) -> tuple[Case, ...]:
     return (*CASES, *_SUMS) if kernel.reductions else CASES
 
 
-def hyperparameters(spec: OptimizerSpec) -> dict[str, float]:
-    """Return values at which every term of the rule and the prologue show, inside the domains."""
+SEED = 4000000007
+"""What random numbers are chosen with: more than 31 bits."""
+
+
+def hyperparameters(spec: OptimizerSpec, kernel: Kernel | None = None) -> dict[str, float]:
+    """Return values at which every term of the rule and the prologue show, inside the domains.
+
+    Args:
+        spec: The rule.
+        kernel: Its kernel, where that may take more than the rule does: a seed.
+    """
     values: dict[str, float] = {}
     for item in spec.hyperparameters:
         value = VISIBLE.get(item.name, float(item.default))
         values[item.name] = value if value in spec.domains[item.symbol] else float(item.default)
-    return values | {a.name: VISIBLE[a.name] for a in PROLOGUE}
+    values |= {a.name: VISIBLE[a.name] for a in PROLOGUE}
+    return values | ({"seed": SEED} if kernel is not None and kernel.random else {})
 
 
 def scalar_states(kernel: Kernel) -> dict[str, float]:
@@ -105,7 +117,7 @@ def arrays(
     states = {b.name: b.domain for b in spec.state}
     result: dict[str, NDArray[Any]] = {}
     for buffer in kernel.buffers:
-        dtype = np.dtype(buffer.dtype.value)
+        dtype = array_type(buffer.dtype)
         scale = 10.0 ** rng.integers(-4, 3, case.n)
         values = (rng.standard_normal(case.n) * scale).astype(dtype)
         values[rng.random(case.n) < 0.1] = 0
@@ -118,17 +130,27 @@ def arrays(
     return result
 
 
-def _mix_in_specials(values: NDArray[Any], dtype: DType, rng: np.random.Generator) -> None:
-    info = np.finfo(dtype.value)
+def _mix_in_specials(values: NDArray[Any], dtype: StorageType, rng: np.random.Generator) -> None:
+    tiny, subnormal, largest = limits(dtype)
     specials = np.array(
         [
-            np.inf, -np.inf, np.nan, 0.0, -0.0, info.tiny, -info.tiny,
-            info.smallest_subnormal, -info.smallest_subnormal, info.tiny / 3, info.max, -info.max,
+            np.inf, -np.inf, np.nan, 0.0, -0.0, tiny, -tiny,
+            subnormal, -subnormal, tiny / 3, largest, -largest,
         ],
-        dtype.value,
-    )  # fmt: skip
+    ).astype(array_type(dtype))  # fmt: skip
     places = rng.random(values.size) < 0.5
     values[places] = rng.choice(specials, int(places.sum()))
+
+
+def random_of(kernel: Kernel, case: Case, number: int = 0) -> dict[str, NDArray[Any]]:
+    """Return the random numbers that a kernel reads; none if it reads none.
+
+    Args:
+        kernel: The kernel.
+        case: Size and step.
+        number: The tensor's number in the call.
+    """
+    return random_numbers(case.n, case.step, SEED, number) if kernel.random else {}
 
 
 def same_bits(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optgen.crosscheck.types import array_type
 from optgen.errors import InternalError
-from optgen.ir import CHUNK, LANES, Elementwise, Expr, Kernel, Literal, Operation, Ref
+from optgen.ir import CHUNK, LANES, Elementwise, Expr, Half, Kernel, Literal, Operation, Ref
 
 Array = NDArray[Any]
 Value = Any  # an array, or a NumPy scalar
@@ -34,6 +35,13 @@ def _ipow(base: np.float64, exponent: float) -> np.float64:
 
 def _select(mask: Value, yes: Value, no: Value) -> Value:
     return np.where(mask, yes, no) if np.ndim(mask) else (yes if mask else no)
+
+
+def _up_or_down(values: Array, random: Array) -> Array:
+    """Return bfloat16 values beside some float32 ones, up where the random bits carry."""
+    bits = values.view(np.uint32).astype(np.uint64)
+    cut = ((bits + random.astype(np.uint64)) & 0xFFFF0000).astype(np.uint32)
+    return np.where(np.isfinite(values), cut.view(np.float32), values)
 
 
 MEANINGS: Mapping[str, Callable[..., Value]] = {
@@ -59,6 +67,10 @@ MEANINGS: Mapping[str, Callable[..., Value]] = {
     "select": _select,
     "ipow": _ipow,
     "pow": lambda a, b: np.float64(a) ** np.float64(b),  # np.power may be another, by machine
+    "to_float32": lambda x: x.astype(np.float32).astype(x.dtype),
+    "to_float16": lambda x: x.astype(np.float16).astype(x.dtype),
+    "to_bfloat16": lambda x: x.astype(array_type(Half.BFLOAT16)).astype(x.dtype),
+    "to_bfloat16_random": _up_or_down,
 }
 
 
@@ -109,24 +121,32 @@ def kernel_scalars(kernel: Kernel, host: Mapping[str, np.float64]) -> dict[str, 
 
 
 def run_stages(
-    kernel: Kernel, arrays: Mapping[str, Array], scalars: Mapping[str, Value]
+    kernel: Kernel,
+    arrays: Mapping[str, Array],
+    scalars: Mapping[str, Value],
+    random: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
     """Return all buffers after one step; the given arrays are not changed.
 
     Args:
         kernel: The kernel.
-        arrays: One 1-d array per buffer, of the arithmetic type.
+        arrays: One 1-d array per buffer, of the buffer's type.
         scalars: What `kernel_scalars` returns.
+        random: The names of `ir.RANDOM`, one array each, if the kernel reads them.
     """
-    names = _run(kernel, arrays, scalars)
-    return {buffer.name: names[buffer.name] for buffer in kernel.buffers}
+    names = _run(kernel, arrays, {**scalars, **(random or {})})
+    with np.errstate(all="ignore"):
+        return {b.name: names[b.name].astype(array_type(b.dtype)) for b in kernel.buffers}
 
 
 def run_sums(
-    kernel: Kernel, arrays: Mapping[str, Array], scalars: Mapping[str, Value]
+    kernel: Kernel,
+    arrays: Mapping[str, Array],
+    scalars: Mapping[str, Value],
+    random: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
     """Return every sum of one step, as an array of one value; arguments as for `run_stages`."""
-    names = _run(kernel, arrays, scalars)
+    names = _run(kernel, arrays, {**scalars, **(random or {})})
     return {sum_.target: np.array([names[sum_.target]]) for sum_ in kernel.reductions}
 
 
@@ -135,7 +155,7 @@ def _run(
 ) -> dict[str, Value]:
     """Return the last value of every name."""
     dtype = np.dtype(kernel.arithmetic.value)
-    names: dict[str, Value] = {**scalars, **{n: a.copy() for n, a in arrays.items()}}
+    names: dict[str, Value] = {**scalars, **{n: a.astype(dtype) for n, a in arrays.items()}}
     with np.errstate(all="ignore"):
         for stage in kernel.stages:
             for assign in stage.body:

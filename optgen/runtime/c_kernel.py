@@ -61,6 +61,8 @@ class CKernel:
         self._host: Callable[..., tuple[Any, ...]] = inside["_host"]
         self._states: tuple[str, ...] = tuple(inside["_STATES"])
         self._cells: tuple[str, ...] = (*inside["_SCALAR_STATES"], "step")
+        self._arithmetic: str = inside.get("_ARITHMETIC", "")  # of arrays in several types
+        self._draws = "_random" in inside
         self._counts_elements = "numel" in inspect.signature(self._host).parameters
         inside["_run"] = self._run
         self._plans: dict[int, Plan] = {}
@@ -114,6 +116,8 @@ class CKernel:
             rows, which = self._rows(tensors, hyperparameters)
             for table in tables:
                 args = np.array(rows, table.dtype)[[which[place] for place in table.places]]
+                if self._draws:
+                    args = np.hstack((args, _words(tensors, hyperparameters, table.dtype)))
                 self._library.call(table.dtype, table.counts, table.pointers, args)
         if len(tables) == 1:
             self._remember(tables[0], tensors, isinstance(param, (list, tuple)), args.shape[1])
@@ -142,8 +146,9 @@ class CKernel:
         return rows, which
 
     def _tables(self, tensors: Sequence[Tensor]) -> Iterator[_Table]:
-        for dtype in sorted({tensor[0].dtype.name for tensor in tensors}):
-            places = tuple(i for i, t in enumerate(tensors) if t[0].dtype.name == dtype)
+        named = [self._arithmetic or tensor[0].dtype.name for tensor in tensors]
+        for dtype in sorted({*named}):
+            places = tuple(i for i, name in enumerate(named) if name == dtype)
             chosen = [tensors[place] for place in places]
             rows = [[param for param, _, _ in chosen], [grad for _, grad, _ in chosen]]
             rows += [[state[name] for _, _, state in chosen] for name in self._states]
@@ -180,6 +185,13 @@ class CKernel:
         while len(self._plans) >= PLANS:
             self._plans.pop(next(iter(self._plans)), None)
         self._plans[id(tensors[0][0])] = plan
+
+
+def _words(tensors: Sequence[Tensor], given: Sequence[Any], dtype: str) -> Array:
+    """Return what random numbers need: the seed, given last, and the step in two words."""
+    steps = [int(state["step"]) for _, _, state in tensors]
+    words = [[int(given[-1]), step % 2**32, step >> 32] for step in steps]
+    return np.array(words, np.uint32).view(dtype)
 
 
 def _is_set(flag: Any) -> bool:

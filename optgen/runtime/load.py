@@ -13,6 +13,7 @@ from optgen.runtime.libraries import compiled_library
 
 TARGETS = ("numpy", "c")
 """Targets that can be called; CUDA kernels are compiled and checked, not yet launched."""
+_UNIFORM = ("float32-float32-float32", "float64-float64-float64")
 _SUFFIXES = {"numpy": "py", "c": "c"}
 
 
@@ -28,15 +29,18 @@ class LoadedKernel(Protocol):
         ...
 
 
-def load_kernel(name: str, target: str = "numpy") -> LoadedKernel:
+def load_kernel(name: str, target: str = "numpy", storage: str = "") -> LoadedKernel:
     """Return a generated kernel, with `init(param)` and `step(param, grad, state, ...)`.
 
-    Both targets take float32 and float64 arrays and give the same bits.
+    Both targets give the same bits. They take float32 and float64 arrays, or those of a storage
+    mix that has been built.
 
     Args:
         name: Name of the rule; `rmsprop:centered` and `rmsprop_centered` are the same.
         target: `"numpy"`, a module; or `"c"`, compiled by this machine's C compiler on first
             use, several times faster, and in threads (OMP_NUM_THREADS).
+        storage: The mix, `param-grad-state[-master][+kahan|+stochastic]`; where it is empty, or
+            all types are one, the kernel for arrays of one type.
 
     Raises:
         UsageError: No kernel of this name has been generated, or the target is unknown.
@@ -50,10 +54,14 @@ def load_kernel(name: str, target: str = "numpy") -> LoadedKernel:
         )
     if target not in TARGETS:
         raise UsageError(f"there is no target '{target}'", fix=nearest(target, TARGETS))
-    identifier = name.replace(":", "_").replace("+", "_")
-    file = _generated(name, identifier, target)
+    identifier, fix = name.replace(":", "_").replace("+", "_"), ""
+    if storage not in ("", *_UNIFORM):
+        identifier += "_" + storage.replace("-", "_").replace("+", "_")
+        fix = f"run `optgen build {name} --storage {storage}`"
+        name = f"{name}' in storage '{storage}"
+    file = _generated(name, identifier, target, fix)
     if target == "c":
-        return load_c(identifier, file, _generated(name, identifier, "numpy"))
+        return load_c(identifier, file, _generated(name, identifier, "numpy", fix))
     return cast(LoadedKernel, importlib.import_module(f"optgen.kernels.{target}.{identifier}"))
 
 
@@ -90,14 +98,14 @@ def load_c(identifier: str, source: Path, module: Path) -> LoadedKernel:
         ) from error
 
 
-def _generated(name: str, identifier: str, target: str) -> Path:
-    """Return the generated file of a rule."""
+def _generated(name: str, identifier: str, target: str, fix: str) -> Path:
+    """Return the generated file of a rule, or say how to get it."""
     folder, suffix = GENERATED / target, _SUFFIXES[target]
     known = {path.stem for path in folder.glob(f"*.{suffix}")} if folder.is_dir() else set()
     if identifier not in known:
         raise UsageError(
             f"there is no generated kernel '{name}'",
             where=folder,
-            fix=nearest(identifier, known) or "run `optgen build`",
+            fix=fix or nearest(identifier, known) or "run `optgen build`",
         )
     return folder / f"{identifier}.{suffix}"

@@ -53,7 +53,7 @@ def test_every_kernel_is_trained_and_lowers_the_loss(all_rules: tuple[str, Path]
     kernels = {
         path.stem
         for path in (REPOSITORY / "generated" / "numpy").glob("*.py")
-        if not path.stem.startswith("_")
+        if not path.stem.startswith("_") and "_TYPES" not in path.read_text()  # of a storage mix
     }
     left_out = set(re.findall(r"^(\w+) left out", all_rules[0], re.MULTILINE))
     assert {row[0] for row in rows} == kernels - left_out

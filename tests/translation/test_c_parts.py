@@ -75,7 +75,10 @@ def test_memory_is_guarded():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0.1f", 0.10000000149011612), ("1e-10", 1e-10), ("16383", 16383), ("0x10u", 16), ("010", 8)],
+    [
+        *(("0.1f", 0.10000000149011612), ("1e-10", 1e-10), ("16383", 16383), ("0x10u", 16)),
+        *(("010", 8), ("0x1p-150", 2.0**-150)),
+    ],
 )
 def test_constants_of_c(text, value):
     assert number(text)[0].value == value
@@ -83,7 +86,8 @@ def test_constants_of_c(text, value):
 
 def test_constants_that_are_not_read():
     assert number("1.0l") is None
-    assert number("0x1p3") is None
+    assert number("0x1p3f") is None
+    assert number("0x1.8p3") is None
     assert number("99999999999999999999") is None
 
 

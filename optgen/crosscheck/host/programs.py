@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from optgen.backends.abi import abi
 from optgen.backends.expressions import C_TYPES
+from optgen.backends.storing import kept_type
 from optgen.crosscheck.host.shim import FIBERS, HELD, SHARED, WORDS
 from optgen.ir import CHUNK, Kernel
 
@@ -53,7 +54,7 @@ def _cuda_run(kernel: Kernel) -> str:
         "  optgen_read(&args, sizeof args, in);",
     ]
     for index, buffer in enumerate(kernel.buffers):
-        kind = C_TYPES[buffer.dtype]
+        kind = kept_type(kernel, buffer.name, "cuda")
         lines += [
             f"  {kind} *{buffer.name} =",
             f"    ({kind} *)optgen_array(n * sizeof({kind}), {index + 1} * off);",
@@ -71,9 +72,7 @@ def _cuda_run(kernel: Kernel) -> str:
         lines.append(
             f"  optgen_launch({grid}, order, {barriers}, [&] {{ {launch.entry}({given}); }});"
         )
-    lines += [
-        f"  optgen_write({b.name}, n * sizeof({C_TYPES[b.dtype]}), out);" for b in kernel.buffers
-    ]
+    lines += [f"  optgen_write({b.name}, n * {b.dtype.size}, out);" for b in kernel.buffers]
     lines.append(f"  if (n) optgen_write(partials, {called.partials} * chunks * width, out);")
     return "\n".join([*lines, "}", ""])
 
@@ -109,7 +108,7 @@ def _c_run(kernel: Kernel) -> str:
     called = abi(kernel)
     base = f"optgen_{kernel.name}_{kernel.arithmetic.value}"
     ctype = C_TYPES[kernel.arithmetic]
-    widths = ", ".join(f"sizeof({C_TYPES[b.dtype]})" for b in kernel.buffers)
+    widths = ", ".join(str(b.dtype.size) for b in kernel.buffers)
     buffers = len(kernel.buffers)
     return f"""
 static void run_{kernel.arithmetic.value}(int threads, FILE *in, FILE *out) {{

@@ -10,7 +10,7 @@ import re
 from functools import partial
 
 from optgen.backends.abi import abi
-from optgen.ir import Kernel
+from optgen.ir import DType, Kernel
 from optgen.translation import expand
 from optgen.translation.c.binding import base_name
 from optgen.translation.c.calls import is_default_environment, known_call
@@ -32,6 +32,9 @@ _ROUNDS = frozenset(
     ("fadd", "fsub", "fmul", "fdiv", "fptrunc", "sitofp", "uitofp", "llvm.sqrt.f64")
 )
 """Steps whose result depends on the environment. Comparisons with constants may come before."""
+
+_ROUNDS_TO_ZERO = 2.0**-150
+"""The largest number that is 0 in float32: half of the smallest, a tie that goes to even."""
 
 _COMPARISONS = {"<": "lt", "<=": "le"}
 
@@ -107,7 +110,7 @@ def _row(name: str, values: list[Term], width: int, *, writable: bool) -> Memory
 
 
 def _inside(kernel: Kernel, store: Terms, host: dict[str, Term]) -> Term:
-    """Return the mask that all hyperparameters lie in their domains."""
+    """Return the mask that all hyperparameters lie in their domains, and none rounds to 0."""
     parts = [expand.truth(store, True)]
     for argument in kernel.arguments:
         if argument.flag:
@@ -118,6 +121,13 @@ def _inside(kernel: Kernel, store: Terms, host: dict[str, Term]) -> Term:
         low, above, _, below, high = argument.condition.split(" ")
         ends = [store.number(float(end.replace("np.", "")), WIDE) for end in (low, high)]
         value = host[argument.name]
+        if argument.name in kernel.scalars and kernel.arithmetic is DType.FLOAT32:
+            zero = store.number(0.0, WIDE)
+            size = expand.operation(store, "abs", value)
+            rounds_to_zero = expand.compare(store, "le", size, store.number(_ROUNDS_TO_ZERO, WIDE))
+            not_zero = expand.compare(store, "ne", value, zero)
+            vanishes = expand.logic(store, "and", not_zero, rounds_to_zero)
+            parts.append(expand.logic(store, "not", vanishes))
         parts.append(expand.compare(store, _COMPARISONS[above], ends[0], value))
         parts.append(expand.compare(store, _COMPARISONS[below], value, ends[1]))
     return expand.logic(store, "and", *parts)
