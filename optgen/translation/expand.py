@@ -140,6 +140,7 @@ class _Diagram:
     def __init__(self, store: Terms) -> None:
         self._store = store
         self._chosen: dict[tuple[int, int, int], Term] = {}
+        self._assumed: dict[tuple[int, int, bool], Term] = {}
 
     def choose(self, mask: Term, yes: Term, no: Term) -> Term:
         if yes is no:
@@ -175,11 +176,18 @@ class _Diagram:
         """Return a value under the assumption that an atom holds, or does not."""
         if value.operation != "select":
             return value
-        asked, yes, no = value.operands
-        known = holds if asked is atom else _follows(asked, atom, holds)
-        if known is not None:
-            return self._given(yes if known else no, atom, holds)
-        return self._node(asked, self._given(yes, atom, holds), self._given(no, atom, holds))
+        key = (id(value), id(atom), holds)
+        found = self._assumed.get(key)
+        if found is None:
+            asked, yes, no = value.operands
+            known = holds if asked is atom else _follows(asked, atom, holds)
+            if known is not None:
+                found = self._given(yes if known else no, atom, holds)
+            else:
+                sides = (self._given(side, atom, holds) for side in (yes, no))
+                found = self._node(asked, *sides)
+            self._assumed[key] = found
+        return found
 
 
 _LATER = {"lt": "a", "eq": "b"}

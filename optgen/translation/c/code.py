@@ -197,6 +197,11 @@ class Function:
             self._joins = _joins(self)
         return self._joins[label]
 
+    def ends_apart(self, label: str) -> bool:
+        """Return whether the ways on from a block meet where the function returns, or never."""
+        join = self.join(label)
+        return join is None or self.blocks[join][-1].name == "ret"
+
     def loop(self, header: str) -> frozenset[str]:
         """Return the blocks of the loop that begins with a block; empty if none does."""
         if self._loops is None:

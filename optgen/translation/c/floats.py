@@ -78,7 +78,7 @@ class Settling:
     """Brings terms of one store into one form; remembers what it has done."""
 
     def __init__(self, store: Terms) -> None:
-        self._store = store
+        self.store = store
         self._done: dict[int, Term] = {}
 
     def settle(self, term: Term) -> Term:
@@ -95,7 +95,7 @@ class Settling:
         if term.operation == "select":
             atom, yes, no = term.operands
             mask = self._asked(atom)
-            return expand.choose(self._store, mask, self.settle(yes), self.settle(no))
+            return expand.choose(self.store, mask, self.settle(yes), self.settle(no))
         operands = tuple(map(self.settle, term.operands))
         if term.rounding not in ("", "nearest"):
             return self._same(term, operands)
@@ -112,23 +112,23 @@ class Settling:
         """
         left, right = map(self.settle, atom.operands)
         if atom.operation != "eq" or left is right or atom.flushed:
-            return expand.compare(self._store, atom.operation, left, right, flushed=atom.flushed)
-        parts = [expand.compare(self._store, "eq", side, side) for side in (left, right)]
+            return expand.compare(self.store, atom.operation, left, right, flushed=atom.flushed)
+        parts = [expand.compare(self.store, "eq", side, side) for side in (left, right)]
         for pair in ((left, right), (right, left)):
-            less = expand.compare(self._store, "lt", *pair)
-            parts.append(expand.logic(self._store, "not", less))
-        return expand.logic(self._store, "and", *parts)
+            less = expand.compare(self.store, "lt", *pair)
+            parts.append(expand.logic(self.store, "not", less))
+        return expand.logic(self.store, "and", *parts)
 
     def _same(self, term: Term, operands: tuple[Term, ...]) -> Term:
-        return self._store.make(
+        return self.store.make(
             term.operation, term.type, operands, term.payload, term.rounding, term.flushed
         )
 
     def _make(self, name: str, *operands: Term) -> Term:
-        return expand.operation(self._store, name, *operands)
+        return expand.operation(self.store, name, *operands)
 
     def _constant(self, value: float, like: Term) -> Term:
-        return self._store.number(value, like.type)
+        return self.store.number(value, like.type)
 
     def _folded(self, term: Term, operands: tuple[Term, ...]) -> Term | None:
         """Return the value of an operation on constants."""
@@ -143,7 +143,7 @@ class Settling:
             "sqrt": np.sqrt,
         }  # fmt: skip
         with np.errstate(all="ignore"):
-            return self._store.number(float(functions[term.operation](*held)), term.type)
+            return self.store.number(float(functions[term.operation](*held)), term.type)
 
     def _add(self, term: Term, left: Term, right: Term) -> Term:
         for this, other in ((left, right), (right, left)):
@@ -159,11 +159,11 @@ class Settling:
 
     def _sub(self, term: Term, left: Term, right: Term) -> Term:
         if right.operation == "constant":
-            return self.settle(self._make("add", left, expand.negative(self._store, right)))
+            return self.settle(self._make("add", left, expand.negative(self.store, right)))
         if right.operation == "neg":
             return self.settle(self._make("add", left, right.operands[0]))
         if left.operation == "constant" and left.payload == "-0":
-            return self.settle(expand.negative(self._store, right))
+            return self.settle(expand.negative(self.store, right))
         return self._same(term, (left, right))
 
     def _neg(self, term: Term, value: Term) -> Term:
@@ -205,18 +205,18 @@ class Settling:
             if side.operation == "neg":
                 odd, side = not odd, side.operands[0]
             elif value is not None and math.copysign(1, value) < 0:
-                odd, side = not odd, expand.negative(self._store, side)
+                odd, side = not odd, expand.negative(self.store, side)
             parts.append(side)
         if parts == [left, right]:
             return None
         plain = self.settle(self._make(term.operation, *parts))
-        return self.settle(expand.negative(self._store, plain)) if odd else plain
+        return self.settle(expand.negative(self.store, plain)) if odd else plain
 
     def _convert(self, term: Term, value: Term) -> Term:
         if value.operation == "constant" and isinstance(value.payload, Fraction):
-            return convert(self._store, value, term.type)
+            return convert(self.store, value, term.type)
         if value.operation == "constant":  # an infinity, a NaN, -0
-            return self._store.constant(str(value.payload), term.type)
+            return self.store.constant(str(value.payload), term.type)
         wider = (term.type, value.type) == ("float32", "float64")
         if wider and value.operation == "convert" and value.operands[0].type == term.type:
             return value.operands[0]  # to double and back
@@ -234,7 +234,7 @@ class Settling:
         value = _value(term)
         with np.errstate(over="ignore"):
             if value is not None and float(np.float32(value)) == value:
-                return self._store.number(value, "float32")
+                return self.store.number(value, "float32")
         return None
 
     def _sqrt(self, term: Term, value: Term) -> Term:

@@ -7,6 +7,7 @@ compared by itself at many exponents.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from optgen.backends.abi import abi
@@ -32,6 +33,9 @@ _ROUNDS = frozenset(
     ("fadd", "fsub", "fmul", "fdiv", "fptrunc", "sitofp", "uitofp", "llvm.sqrt.f64")
 )
 """Steps whose result depends on the environment. Comparisons with constants may come before."""
+
+_MOST_PATHS = 500
+"""Paths through the function after which it is given up."""
 
 _ROUNDS_TO_ZERO = 2.0**-150
 """The largest number that is 0 in float32: half of the smallest, a tie that goes to even."""
@@ -59,54 +63,131 @@ def compare_host(kernel: Kernel, program: Program) -> str:
             return said
     store = Terms()
     kind: TermType = kernel.arithmetic.value
-    host = {name: store.scalar(name, WIDE) for name in ("step", "numel")}
-    host |= {a.name: store.scalar(a.name, WIDE) for a in kernel.arguments}
-    host |= {s.name: store.scalar(s.name, WIDE) for s in kernel.scalar_states}
-    names = [a.name for a in kernel.arguments]
-    states = [s.name for s in kernel.scalar_states]
-    fields = abi(kernel).fields
-    given = _row("hyperparameters", [host[name] for name in names], 8, writable=False)
-    kept = _row("scalar_states", [host[name] for name in states], 8, writable=True)
+    given = {name: store.scalar(name, WIDE) for name in _names(kernel)}
+    host = dict(given)
+    run(store, kernel.host, host, WIDE)
+    fields, states = abi(kernel).fields, [s.name for s in kernel.scalar_states]
     before = [store.scalar(f"{name} before", kind) for name in fields]
-    width = kernel.arithmetic.size
-    args = _row("args", before or [store.scalar("unused", kind)], width, writable=True)
-    environment = _Environment()
-    machine = Machine(program, store, environment.hook)
-    machine.watch = partial(environment.watch, machine)
+    before += [given[name] for name in states]
+    after = [convert(store, host[name], kind) for name in fields] + [host[name] for name in states]
+    settling, never = Settling(store), expand.truth(store, False)
+    inside = settling.settle(_inside(kernel, store, given))
+    outside = expand.logic(store, "not", inside)
     try:
-        machine.call(
-            host_name(kernel),
-            (Pointer(given, 0), host["step"], host["numel"], Pointer(kept, 0), Pointer(args, 0)),
-        )
+        for path, found in _paths(kernel, program, settling, given, before):
+            wanted = after
+            if expand.logic(store, "and", path, inside) is never:
+                wanted = before
+            elif expand.logic(store, "and", path, outside) is not never:
+                wanted = [expand.choose(store, inside, *p) for p in zip(after, before, strict=True)]
+            for label, *pair in zip((*fields, *states), wanted, found, strict=True):
+                one, other = map(settling.settle, pair)
+                if one is not other:  # they may be the same on this path
+                    zero = store.number(0.0, one.type)
+                    here = (expand.choose(store, path, value, zero) for value in pair)
+                    one, other = map(settling.settle, here)
+                if one is not other:
+                    return f"{host_name(kernel)}: {label}: {describe(one, other, {})}"
     except Fault as fault:
         return f"{host_name(kernel)}: {fault}"
-    if environment.now() != _CALLERS:
-        return f"{host_name(kernel)}: the caller's environment is not given back"
-    inside = _inside(kernel, store, host)
-    old = {name: host[name] for name in states}
-    run(store, kernel.host, host, WIDE)
-    settling = Settling(store)
-    for memory, labels, size, olds, to in (
-        (args, fields, width, before, kind),
-        (kept, tuple(states), 8, [old[name] for name in states], WIDE),
-    ):
-        for index, (label, unchanged) in enumerate(zip(labels, olds, strict=True)):
-            cell, _ = memory.cells[index * size]
-            if not isinstance(cell, Term):
-                raise Unsupported(f"{label} is no float")
-            value = convert(store, host[label], to)
-            wanted = settling.settle(expand.choose(store, inside, value, unchanged))
-            found = settling.settle(cell)
-            if wanted is not found:
-                return f"{host_name(kernel)}: {label}: {describe(wanted, found, {})}"
     return ""
 
 
-def _row(name: str, values: list[Term], width: int, *, writable: bool) -> Memory:
+def _names(kernel: Kernel) -> tuple[str, ...]:
+    """Return what the function is given, by name."""
+    return (
+        *("step", "numel"),
+        *(argument.name for argument in kernel.arguments),
+        *(state.name for state in kernel.scalar_states),
+    )
+
+
+def _paths(
+    kernel: Kernel,
+    program: Program,
+    settling: Settling,
+    given: Mapping[str, Term],
+    before: list[Term],
+) -> Iterator[tuple[Term, list[Term]]]:
+    """Run the function on every path that its branches on floats allow.
+
+    Yields:
+        The mask of the values that take a path, and the fields and scalar states after it.
+
+    Raises:
+        Fault: The caller's environment is computed in, or not given back.
+        Unsupported: The code is not followed, or there are too many paths.
+    """
+    store, width, fields = settling.store, kernel.arithmetic.size, len(abi(kernel).fields)
+    open_paths: list[tuple[bool, ...]] = [()]
+    for _ in range(_MOST_PATHS):
+        path = _Path(settling, open_paths.pop(), open_paths)
+        numbers = _row("hyperparameters", [given[a.name] for a in kernel.arguments], 8)
+        numbers.writable = False
+        kept = _row("scalar_states", before[fields:], 8)
+        unused = [store.scalar("unused", kernel.arithmetic.value)]
+        args = _row("args", before[:fields] or unused, width)
+        environment = _Environment()
+        machine = Machine(program, store, environment.hook, side=path.side)
+        machine.watch = partial(environment.watch, machine)
+        places = Pointer(numbers, 0), given["step"], given["numel"], Pointer(kept, 0)
+        try:
+            machine.call(host_name(kernel), (*places, Pointer(args, 0)))
+        except _Never:
+            continue
+        else:
+            if environment.now() != _CALLERS:
+                raise Fault("the caller's environment is not given back")
+            found = [args.cells[i * width][0] for i in range(fields)]
+            found += [kept.cells[i * 8][0] for i in range(len(kernel.scalar_states))]
+            if not all(isinstance(value, Term) for value in found):
+                raise Unsupported("a host value is no float")
+            yield path.mask, [value for value in found if isinstance(value, Term)]
+        finally:
+            done = not open_paths
+        if done:
+            return
+    raise Unsupported(f"more than {_MOST_PATHS} paths")
+
+
+class _Never(Exception):
+    """No values take this path."""
+
+
+class _Path:
+    """One path: the sides that its first branches take are given, the others' are found.
+
+    Attributes:
+        mask: Holds for the values that take it.
+    """
+
+    def __init__(
+        self, settling: Settling, sides: tuple[bool, ...], others: list[tuple[bool, ...]]
+    ) -> None:
+        self.mask = expand.truth(settling.store, True)
+        self._settling, self._sides, self._others = settling, sides, others
+        self._taken: list[bool] = []
+
+    def side(self, mask: Term) -> bool:
+        """Return which side of a branch is taken; the other side is left for another path."""
+        at = len(self._taken)
+        taken = self._sides[at] if at < len(self._sides) else True
+        if at >= len(self._sides):
+            self._others.append((*self._taken, False))
+        self._taken.append(taken)
+        store, mask = self._settling.store, self._settling.settle(mask)
+        mask = mask if taken else expand.logic(store, "not", mask)
+        self.mask = expand.logic(store, "and", self.mask, mask)
+        if self.mask is expand.truth(store, False):
+            raise _Never
+        return taken
+
+
+def _row(name: str, values: list[Term], width: int) -> Memory:
     cells: dict[Whole, tuple[Value, int]] = {
         i * width: (value, width) for i, value in enumerate(values)
     }
-    return Memory(name, width * len(values), cells, writable=writable)
+    return Memory(name, width * len(values), cells)
 
 
 def _inside(kernel: Kernel, store: Terms, host: dict[str, Term]) -> Term:

@@ -81,6 +81,8 @@ class Machine:
         open_loops: Headers of loops to read so.
         memory: All memory.
         watch: What sees each step before it is done.
+        side: Which side a branch on floats takes, for its mask, if its ways meet at the end of the
+            function only; None if these, too, are executed both ways and joined.
     """
 
     program: Program
@@ -92,6 +94,7 @@ class Machine:
     open_loops: set[str] = field(default_factory=set)
     memory: Store = field(default_factory=Store)
     watch: Callable[[Step], None] = lambda step: None
+    side: Callable[[Term], bool] | None = None
     steps: int = 0
 
     def call(self, name: str, arguments: tuple[Value, ...]) -> Value:
@@ -153,6 +156,8 @@ class Machine:
             raise Unsupported(f"line {step.line}: {step.name}")
         condition = self.value(frame, step.operands[0])
         if isinstance(condition, Term):
+            if self.side is not None and frame.function.ends_apart(label):
+                return self.enter(frame, label, step.words[0 if self.side(condition) else 1])
             return self._both_ways(frame, label, step, condition)
         try:
             holds = self.holds(condition, step)
