@@ -152,7 +152,7 @@ def _workspace(kind, width):
 
 
 _BLOCK = 65536  # elements per block at most: a block and its workspace stay in the cache
-_WIDE = 262144  # the same in threads, which wait for each other between any two operations
+_WIDE = 524288  # the same in threads, which wait for each other between any two operations
 _SHARE = 131072  # elements for each thread at least: with fewer, one thread is as fast
 
 

@@ -31,7 +31,7 @@ from optgen.render import render
 BLOCK = 4 * CHUNK
 """Elements per block at most in one thread: measured, a second level cache holds 2 MB."""
 
-WIDE = 16 * CHUNK
+WIDE = 32 * CHUNK
 """Elements per block at most in several threads. Every call to NumPy lets go of Python's lock
 and takes it again, which costs some 4 us where others want it: as much as 30000 additions."""
 
@@ -139,8 +139,11 @@ def _module(heading: Heading, kernel: Kernel) -> _Module:
         helpers.append("numpy/small.py.jinja")
     if kernel.random:
         helpers.insert(0, "numpy/random.py.jinja")
-    if "_bfloat16(" in "\n".join(line for block in update.blocks for line in block.lines):
+    lines = "\n".join(line for block in update.blocks for line in block.lines)
+    if "_bfloat16(" in lines:
         helpers.insert(0, "numpy/bfloat16.py.jinja")
+    if "_sign(" in lines:
+        helpers.insert(0, "numpy/sign.py.jinja")
     if kernel.reductions:
         helpers.insert(0, "numpy/sums.py.jinja")
     if any("_ipow(" in line for line in update.host):

@@ -9,7 +9,7 @@ from optgen.ir import ROUNDINGS, Assign, Elementwise, Expr, Literal, Operation, 
 
 _UFUNCS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "sqrt": "sqrt",
-    "neg": "negative", "abs": "absolute", "sign": "sign", "max": "maximum", "min": "minimum",
+    "neg": "negative", "abs": "absolute", "max": "maximum", "min": "minimum",
     "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
     "eq": "equal", "ne": "not_equal", "and": "logical_and", "or": "logical_or",
     "not": "logical_not",
@@ -190,11 +190,12 @@ class StagePrinter:
             if bind:
                 self._lines.append(f"{bind}{out}")
             return
-        function = f"_{name}" if name in ROUNDINGS else f"np.{_UFUNCS[name]}"
+        helped = name == "sign" or name in ROUNDINGS
+        function = f"_{name}" if helped else f"np.{_UFUNCS[name]}"
         call = f"{function}({', '.join((*operands, f'out={out}'))})"
         if name in ("to_float32", "to_float16"):
             call = f"np.copyto({out}, {operands[0]}.astype(np.{name[3:]}))"
-        if name in ROUNDINGS:
+        if helped:
             self._lines += [call, *([f"{bind}{out}"] if bind else [])]
             return
         if name in ("max", "min"):

@@ -3,8 +3,8 @@
 The module's own functions run on traced arrays of a few sizes: one element, less than a
 block, a block, several blocks, and a tensor that is cut for threads. In each, every element
 of every output must be the very term that the IR stands for, made from its own elements
-alone; the host program is traced along. Three helpers are taken by their meaning there and
-followed by themselves at many sizes: the two that sum, and `_ipow`.
+alone; the host program is traced along. Helpers are taken by their meaning there and looked
+at by themselves: the two that sum and `_ipow` are followed at many sizes, `_sign` is run.
 
 One thread does all blocks of a trace, first to last. That others may do them at the same
 time changes nothing: no element is made from what another block has written, and each
@@ -27,6 +27,7 @@ from optgen.translation import expand
 from optgen.translation.kernel_terms import convert, kernel_terms, power, total
 from optgen.translation.numpy_memory import Memory, shifted
 from optgen.translation.numpy_powers import powers_differ
+from optgen.translation.numpy_signs import signs_differ
 from optgen.translation.numpy_sums import sums_differ
 from optgen.translation.numpy_trace import Kind, Scalar, Tracer, View
 from optgen.translation.ptx_difference import describe
@@ -79,6 +80,8 @@ def compare_module(kernel: Kernel, text: str) -> ModuleProof:
     if kernel.reductions and (said := sums_differ(module)):
         return ModuleProof("different", said)
     if hasattr(module, "_ipow") and (said := powers_differ(module)):
+        return ModuleProof("different", said)
+    if hasattr(module, "_sign") and (said := signs_differ(module)):
         return ModuleProof("different", said)
     return ModuleProof("equal")
 
@@ -327,4 +330,7 @@ def _helpers(tracer: Tracer, size: int) -> dict[str, Callable[..., Any]]:
             raise Unsupported("a sum is not taken over all elements alike")
         return Scalar(tracer, total(store, terms.pop()))
 
-    return {"_ipow": ipow, "_chunk_sums": chunk_sums, "_tree_sum": tree_sum}
+    def sign(values: View, out: View) -> None:
+        np.sign(values, out=out)  # type: ignore[call-overload]
+
+    return {"_ipow": ipow, "_chunk_sums": chunk_sums, "_tree_sum": tree_sum, "_sign": sign}

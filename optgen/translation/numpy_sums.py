@@ -41,7 +41,8 @@ def _zero(known: dict[tuple[int, int], _Added]) -> _Added:
 def sums_differ(module: ModuleType) -> str:
     """Say where a module adds in another order than the fixed tree; empty if nowhere.
 
-    Its two functions run on arrays of objects that remember what was added to what.
+    Its two functions run on arrays of objects that remember what was added to what, and on
+    floats, which NumPy may add in another order than objects: along the last axis, by pairs.
     """
     for size in SUM_SIZES:
         known: dict[tuple[int, int], _Added] = {}
@@ -63,7 +64,39 @@ def sums_differ(module: ModuleType) -> str:
             return f"the sum of {count} chunks cannot be followed: {error}"
         if found is not _halved(_padded(known, values, 1 << (count - 1).bit_length())):
             return f"the sums of {count} chunks are added in another order"
+    return _float_sums_differ(module)
+
+
+def _float_sums_differ(module: ModuleType) -> str:
+    """Say where sums of floats of many sizes have other bits than the fixed tree's."""
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        for size in SUM_SIZES:
+            values = (rng.standard_normal(size) * 10.0 ** rng.integers(-6, 7, size)).astype(dtype)
+            padded = np.zeros(size + -size % CHUNK, dtype)
+            padded[:size] = values
+            rows = padded.reshape(-1, CHUNK // LANES, LANES)
+            lanes: Any = rows[:, 0].copy()
+            for row in range(1, CHUNK // LANES):
+                lanes += rows[:, row]
+            found = np.asarray(module._chunk_sums(values, np.empty(3 * CHUNK, dtype)))
+            if found.tobytes() != _halved_floats(lanes).tobytes():
+                return f"{size} elements of {dtype.__name__} are added in another order"
+        for count in CHUNK_COUNTS:
+            values = rng.standard_normal(count).astype(dtype)
+            lanes = np.zeros((1, 1 << (count - 1).bit_length()), dtype)
+            lanes[0, :count] = values
+            total = module._tree_sum([values[: count // 3], values[count // 3 :]], dtype)
+            if total != _halved_floats(lanes)[0]:
+                return f"sums of {count} chunks of {dtype.__name__} are added in another order"
     return ""
+
+
+def _halved_floats(lanes: Any) -> Any:
+    while lanes.shape[1] > 1:
+        half = lanes.shape[1] // 2
+        lanes = lanes[:, :half] + lanes[:, half:]
+    return lanes[:, 0]
 
 
 def _objects(known: dict[tuple[int, int], _Added], count: int) -> Any:

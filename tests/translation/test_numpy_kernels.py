@@ -20,6 +20,7 @@ from optgen.translation.kernel_terms import kernel_terms
 from optgen.translation.numpy_kernels import compare_module, trace
 from optgen.translation.numpy_memory import Memory, shifted
 from optgen.translation.numpy_powers import powers_differ
+from optgen.translation.numpy_signs import signs_differ
 from optgen.translation.numpy_sums import sums_differ
 from optgen.translation.numpy_trace import Kind, Scalar, Tracer, View
 from optgen.translation.terms import Terms
@@ -168,3 +169,57 @@ def test_sums_are_followed():
     assert "3 chunks are added in another order" in sums_differ(module)
     module._chunk_sums = lambda values, padded: [np.add.reduce(values)]
     assert "added in another order" in sums_differ(module)
+
+
+def test_sums_of_floats_are_run():
+    """NumPy adds floats along the last axis by pairs, but objects one after the other."""
+    right = clean("lamb", "float32")[1]
+    module = ModuleType("pairs")
+    old = "np.add.reduce(rows, axis=1)"
+    assert old in right
+    exec(right.replace(old, "np.add.reduce(rows.swapaxes(1, 2).copy(), axis=2)"), module.__dict__)
+    assert "float32" in sums_differ(module)
+
+
+SIGN_SLIPS = {
+    "subnormal numbers": ("np.multiply(out, huge, out=out)  # ", "# ", "of 1.4"),
+    "minus zero": ("    np.add(out, 0.0, out=out)\n", "", "of -0.0 is -0.0"),
+    "negative numbers": ("np.maximum(out, -1.0, out=out)", "np.abs(out, out=out)", "of -1.4"),
+    "nan": ("np.minimum(out, 1.0, out=out)", "np.fmin(out, 1.0, out=out)", "of nan is 1.0"),
+    "its operand": (
+        "    np.add(out",
+        "    if values is not out:\n        values *= 0.0\n    np.add(out",
+        "changes its operand",
+    ),
+    "one type alone": ("2.0**1022", "2.0**126", "in float64"),
+}
+
+
+def sign_module(old="", new=""):
+    text = clean("lion", "float32")[1]
+    assert old in text
+    module = ModuleType("signs")
+    exec(text.replace(old, new), module.__dict__)
+    return module
+
+
+def test_signs_are_run():
+    assert signs_differ(sign_module()) == ""
+
+
+@pytest.mark.parametrize("slip", SIGN_SLIPS)
+def test_a_wrong_sign_is_seen(slip):
+    old, new, says = SIGN_SLIPS[slip]
+    assert says in signs_differ(sign_module(old, new))
+
+
+@pytest.mark.slow
+def test_the_sign_of_every_float32():
+    module = sign_module()
+    for start in range(0, 2**32, 2**24):
+        values = np.arange(start, start + 2**24, dtype=np.uint32).view(np.float32)
+        with np.errstate(all="ignore"):
+            wanted, found = np.sign(values), np.empty_like(values)
+            module._sign(values, out=found)
+        np.testing.assert_array_equal(found, wanted)
+        assert not np.signbit(found[found == 0]).any()
