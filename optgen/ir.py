@@ -21,10 +21,11 @@ same way over the chunk index, padded with +0 to a power of two.
 A buffer may be kept in a narrower type than the arithmetic one. A load converts
 exactly. A value is rounded by an operation (`to_bfloat16`, ...) whose result is of
 the arithmetic type; a store finds a value that its type holds, and is exact.
-`to_bfloat16_random` takes 16 random bits. Those of an element are the eight half
-words random0 .. random7, low half first, of Philox4x32-10 (Salmon et al. 2011) with
-the counter (index of the element in its tensor, step), two words each, low first,
-and the key (seed, number of the tensor in the call).
+`to_bfloat16_random` takes 16 random bits. The random numbers random0 .. random7 of
+an element come from eight calls that it shares with seven neighbours: randomK of
+element i of its tensor is half word i mod 8, low half first, of Philox4x32-10 (Salmon
+et al. 2011) with the counter (i - i mod 8 + K, step), two words each, low first, and
+the key (seed, number of the tensor in the call).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ cut into one contiguous part per thread; a sum is finished per tensor, in the tr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
@@ -16,7 +16,14 @@ from optgen.backends.c_host import helper_functions, host_function
 from optgen.backends.conversions import conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
-from optgen.backends.storing import kept_type, loaded, random_lines, stored, storing
+from optgen.backends.storing import (
+    kept_type,
+    loaded,
+    random_fills,
+    random_lines,
+    stored,
+    storing,
+)
 from optgen.ir import (
     CHUNK,
     LANES,
@@ -46,6 +53,7 @@ class _Stage:
     slots: int
     first_sum: int
     end_sum: int
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +326,8 @@ def _elements(kernel: Kernel, index: int, stage: Elementwise) -> _Stage:
     body = _statements(kernel, (*parted.body, *terms), known)
     stores = [f"{s.name}_v[index] = {stored(kernel, s, '(float)')};" for s in parted.stores]
     added = [f"lanes[{slot}][lane] += {name};" for slot, name in enumerate(sums)]
-    return _described(kernel, index, (*loads, *body, *stores, *added), sums)
+    described = _described(kernel, index, (*loads, *body, *stores, *added), sums)
+    return replace(described, before=random_fills(parted.random))
 
 
 def _finish(kernel: Kernel, index: int, stage: Scalars, previous: Elementwise) -> _Stage:

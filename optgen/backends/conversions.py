@@ -62,7 +62,7 @@ _HELPERS: dict[str, str] = {
   return ({u16})((size < 0x47800000u ? finite : large) | (bits >> 16 & 0x8000u));
 }}
 """,
-    "philox": """/* Philox4x32-10 (Salmon et al. 2011): random numbers of an element */
+    "philox": """/* Philox4x32-10 (Salmon et al. 2011): random numbers of a counter */
 struct optgen_random {{
   {u32} word[4];
 }};
@@ -81,6 +81,25 @@ struct optgen_random {{
   }}
   const struct optgen_random random = {{{{a, b, c, d}}}};
   return random;
+}}
+""",
+    "fill_random": """/* 16 random bits for each of n elements; eight neighbours share a call */
+{inline} void fill_random(
+    {u16} *restrict out, const {u64} n, const {u64} place, const {u64} step, const {u32} seed,
+    const {u32} tensor) {{
+  for ({u64} first = 0; first < n; first += 8) {{
+    const struct optgen_random random = philox(first + place, step, seed, tensor);
+    for (int half = 0; half < 8; ++half)
+      out[first + half] = ({u16})(random.word[half / 2] >> half % 2 * 16);
+  }}
+}}
+""",
+    "random_half": """/* the half word of one of eight neighbours */
+{inline} {u32} random_half(const struct optgen_random random, const {u32} neighbour) {{
+  const {u32} low = neighbour & 2 ? random.word[1] : random.word[0];
+  const {u32} high = neighbour & 2 ? random.word[3] : random.word[2];
+  const {u32} word = neighbour & 4 ? high : low;
+  return neighbour & 1 ? word >> 16 : word & 0xffffu;
 }}
 """,
 }
@@ -115,6 +134,8 @@ def conversions(kernel: Kernel, language: str) -> tuple[str, ...]:
         language: `"c"` or `"cuda"`.
     """
     used = set(_called(kernel))
+    if kernel.random:
+        used |= {"philox", "fill_random" if language == "c" else "random_half"}
     if used and language == "c":
         used.add("bits")
     words = _C if language == "c" else _CUDA
@@ -138,8 +159,6 @@ def _called(kernel: Kernel) -> Iterable[str]:
                 yield f"store_{store.dtype.value}"
         for assign in parted.body:
             yield from _roundings(assign.value)
-    if kernel.random:
-        yield "philox"
 
 
 def _roundings(expr: Expr) -> Iterable[str]:

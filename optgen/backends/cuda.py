@@ -12,6 +12,7 @@ from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in,
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
 from optgen.backends.storing import (
+    ELEMENT,
     is_converted,
     kept_type,
     loaded,
@@ -227,8 +228,7 @@ def _render_stage(kernel: Kernel, index: int) -> str:
 
 def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     dtype = kernel.arithmetic
-    called = abi(kernel)
-    names = stage_buffers(kernel, stage)
+    called, names = abi(kernel), stage_buffers(kernel, stage)
     ctype, width = C_TYPES[dtype], 16 // dtype.size
     tensor_scalars = reads_tensor_scalars(kernel, stage)
     sums = tuple(r.target for r in stage.reductions)
@@ -252,15 +252,15 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
         for s in parted.stores
         if s.name in converted
     ]
-    numbered = ("const unsigned long long element",) if parted.random else ()
+    numbered = ELEMENT if parted.random else ()
     totals = [f"{ctype}& {name}" for name in sums]
     shared = [f"const {ctype} {name}" for name in tensor_scalars]
     unread = {n for n in converted if n not in stage.loads}
     known = {*names, *sums, *tensor_scalars, *parted.random} - unread
     results = [Assign(r.target, r.value, f"one term of {r.target}") for r in stage.reductions]
 
-    def invoke(values: Iterable[str], lane: str, element: str) -> str:
-        last = ("args", element) if numbered else ("args",)
+    def invoke(values: Iterable[str], lane: str, *element: str) -> str:
+        last = ("args", *element) if numbered else ("args",)
         given = (*values, *(f"{s}[{lane}]" for s in sums), *tensor_scalars, *last)
         return f"{update}({', '.join(given)});"
 
@@ -287,7 +287,7 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
             for n in names
         ),
         vector_calls=tuple(
-            invoke((f"{n}_v.{part}" for n in names), str(lane), f"index * {width} + {lane}")
+            invoke((f"{n}_v.{part}" for n in names), str(lane), f"index * {width}", str(lane))
             for lane, part in enumerate("xyzw"[:width])
         ),
         vector_stores=tuple(
@@ -299,7 +299,7 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
             f"{f' = {n}[index]' if n in stage.loads or not kernel.mixed else ''};"
             for n in names
         ),
-        element_call=invoke((f"{n}_e" for n in names), "lane", "index"),
+        element_call=invoke((f"{n}_e" for n in names), "lane", "index", "0"),
         element_stores=tuple(f"{n}[index] = {n}_e;" for n in stage.stores),
         sums=sums,
         first_sum=kernel.reductions.index(stage.reductions[0]) if sums else 0,

@@ -318,7 +318,7 @@ def _arrays_in_words(kernel: Kernel) -> tuple[str, ...]:
 
 def _run(kernel: Kernel) -> list[str]:
     """Return the statements that run the stages of one tensor, block by block."""
-    lines: list[str] = ['steps = int(state["step"])'] if kernel.random else []
+    lines: list[str] = ['steps, seed = int(state["step"]), int(seed)'] if kernel.random else []
     tensor = ScalarPrinter(lambda value: f"kind({value!r})")
     for index, stage in enumerate(kernel.stages):
         if isinstance(stage, Scalars):
@@ -331,8 +331,7 @@ def _run(kernel: Kernel) -> list[str]:
         arguments = (*blocks, *_scalars(kernel, stage), *random, "work")
         lines += ["", "def part(block, work):"]
         if random:
-            count = "block.stop - block.start"
-            lines.append(f"    random = _random(block.start, {count}, steps, int(seed), number)")
+            lines.append("    first = block.start")
         called = call(f"return _stage{index + 1}(", arguments, indent=8)
         lines += [*(f"    {line}" for line in called), ""]
         sums = [r.target for r in stage.reductions]

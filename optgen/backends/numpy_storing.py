@@ -34,8 +34,12 @@ def load_lines(
             yield f"_load_bfloat16({name}_stored, {name})"
         else:
             yield f"np.copyto({name}, {name}_stored)"
-    for name in storing(kernel, stage).random:
-        yield f"{name} = random[{RANDOM.index(name)}]"
+    names = storing(kernel, stage).random
+    if names:
+        numbers = ", ".join(f"{RANDOM.index(name)}" for name in names)
+        yield f"random = _random(first, count, steps, seed, number, [{numbers}])"
+    for row, name in enumerate(names):
+        yield f"{name} = random[{row}]"
 
 
 def store_lines(kernel: Kernel, stage: Elementwise) -> Iterator[str]:
@@ -52,5 +56,6 @@ def store_lines(kernel: Kernel, stage: Elementwise) -> Iterator[str]:
 
 
 def random_argument(kernel: Kernel, stage: Elementwise) -> tuple[str, ...]:
-    """Return `random` if a stage reads random numbers."""
-    return ("random",) if storing(kernel, stage).random else ()
+    """Return what chooses random numbers, if a stage reads them."""
+    chosen = ("first", "steps", "seed", "number")
+    return chosen if storing(kernel, stage).random else ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from optgen.backends.expressions import C_TYPES
 from optgen.ir import (
+    CHUNK,
     RANDOM,
     ROUNDINGS,
     Assign,
@@ -126,30 +127,34 @@ def stored(kernel: Kernel, store: Store, narrow: str) -> str:
     return store.name
 
 
-def random_lines(language: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the declarations of an element's random numbers, in `"c"` or `"cuda"`."""
-    if not names:
-        return ()
-    kind, words = _PHILOX[language]
-    lines = [f"const struct optgen_random random = philox({words});"]
+ELEMENT = ("const unsigned long long element", "const unsigned int lane")
+"""What names an element in CUDA where it draws random numbers: a multiple of the vector, a rest."""
+
+
+def random_fills(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what draws the random numbers of a chunk in C."""
+    step = "(uint64_t)args.step_high << 32 | args.step_low"
+    lines = []
     for name in names:
-        number = RANDOM.index(name)
-        half = " >> 16" if number % 2 else " & 0xffffu"
-        lines.append(f"const {kind} {name} = random.word[{number // 2}]{half};")
+        lines.append(f"uint16_t {name}_v[{CHUNK}];")
+        place = f"first + {RANDOM.index(name)}"
+        lines.append(f"fill_random({name}_v, n, {place}, {step}, args.seed, tensor);")
     return tuple(lines)
 
 
-_PHILOX = {
-    "c": (
-        "uint32_t",
-        "first + index, (uint64_t)args.step_high << 32 | args.step_low, args.seed, tensor",
-    ),
-    "cuda": (
-        "unsigned int",
-        "element, (unsigned long long)args.step_high << 32 | args.step_low, args.seed, args.tensor",
-    ),
-}
-"""The type of a random number, and what chooses it: element, step, seed, number of the tensor."""
+def random_lines(language: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the declarations of an element's random numbers, in `"c"` or `"cuda"`."""
+    if language == "c":
+        return tuple(f"const uint32_t {name} = {name}_v[index];" for name in names)
+    step = "(unsigned long long)args.step_high << 32 | args.step_low"
+    lines = []
+    for name in names:
+        place = f"element / 8 * 8 + {RANDOM.index(name)}"
+        lines.append(
+            f"const unsigned int {name} = random_half("
+            f"philox({place}, {step}, args.seed, args.tensor), element % 8 + lane);"
+        )
+    return tuple(lines)
 
 
 def is_converted(kernel: Kernel, name: str) -> bool:

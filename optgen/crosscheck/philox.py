@@ -39,9 +39,12 @@ def philox(counter: tuple[Words, ...], key: tuple[int, int]) -> tuple[Words, ...
 
 def random_numbers(count: int, step: int, seed: int, tensor: int) -> dict[str, NDArray[Any]]:
     """Return the random numbers of a tensor's elements, by their names in the IR."""
-    index = np.arange(count, dtype=np.uint64)
-    given = (index % np.uint64(2**32), index >> np.uint64(32))
-    steps = tuple(np.full(count, word, np.uint64) for word in (step % 2**32, step >> 32))
-    words = philox((*given, *steps), (seed, tensor))
-    halves = [half for word in words for half in (word % np.uint64(2**16), word >> np.uint64(16))]
-    return dict(zip(RANDOM, halves, strict=True))
+    found = {}
+    for number, name in enumerate(RANDOM):
+        place = np.arange(0, count, 8, dtype=np.uint64) + np.uint64(number)
+        given = (place % np.uint64(2**32), place >> np.uint64(32))
+        steps = tuple(np.full(len(place), word, np.uint64) for word in (step % 2**32, step >> 32))
+        words = philox((*given, *steps), (seed, tensor))
+        halves = [h for w in words for h in (w % np.uint64(2**16), w >> np.uint64(16))]
+        found[name] = np.stack(halves, axis=1).reshape(-1)[:count]
+    return found

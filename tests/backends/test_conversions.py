@@ -39,6 +39,16 @@ PHILOX = """
     a[8 * i + 4], a[8 * i + 5]);
   for (int k = 0; k < 4; ++k) out[4 * i + k] = random.word[k];
 """
+# What C draws for many elements, and CUDA for one.
+HALVES = {
+    _C["inline"]: "  if (i == 0) fill_random(out, n, a[0], 4294967299u, 7, 11);\n",
+    _CUDA["inline"]: (
+        "  const unsigned int lane = i % 4;\n"
+        "  const uint64_t element = i - lane;\n"
+        "  out[i] = random_half(philox(element / 8 * 8 + a[0], 4294967299u, 7, 11), "
+        "element % 8 + lane);\n"
+    ),
+}
 NUMPY = {
     "float": np.dtype(np.float32), "uint16_t": np.dtype(np.uint16),
     "uint32_t": np.dtype(np.uint32),
@@ -47,15 +57,16 @@ NUMPY = {
 
 def loops(head, tail, words):
     """Return one function of every helper, and one of philox."""
-    texts = [
-        text.format(**words) for name, text in _HELPERS.items() if name != "bits" or words is _C
-    ]
+    others = ("random_half",) if words is _C else ("bits", "fill_random")
+    texts = [text.format(**words) for name, text in _HELPERS.items() if name not in others]
     for name, (read, written, body) in LOOPS.items():
         given = [f"const {t} *{n}" for t, n in zip(read, "ab", strict=False)]
         texts.append(head.format(name=name, given=", ".join((*given, f"{written} *out"))))
         texts.append(f"  out[i] = {body};\n{tail}")
     texts.append(head.format(name="numbers", given="const uint32_t *a, uint32_t *out"))
     texts.append(PHILOX.format(**words) + tail)
+    texts.append(head.format(name="halves", given="const uint32_t *a, uint16_t *out"))
+    texts.append(HALVES[words["inline"]] + tail)
     return "\n".join(texts)
 
 
@@ -300,19 +311,25 @@ def test_philox_agrees_on_random_counters(run):
 
 
 @pytest.mark.parametrize("step", [1, 2**32 + 3])
-def test_numbers_of_a_generated_module_are_philox_of_the_element(step):
+@pytest.mark.parametrize("number", [0, 5])
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 21), (3, 13), (2**32 - 9, 20)])
+def test_numbers_of_a_generated_module_are_those_of_philox(first, count, number, step):
     names = {"np": np}
     exec(render("numpy/random.py.jinja", _Nothing()), names)
-    rows = names["_random"](2**32 - 2, 5, step, 7, 11)
-    index = np.arange(2**32 - 2, 2**32 + 3, dtype=np.uint64)
-    low, high = np.uint64(2**32 - 1), np.uint64(32)
-    counter = (
-        index & low,
-        index >> high,
-        *(np.full(5, w, np.uint64) for w in (step % 2**32, step >> 32)),
-    )
-    words = philox(counter, (7, 11))
-    assert len(rows) == 8
-    for number, row in enumerate(rows):
-        half = (words[number // 2] >> np.uint64(16 * (number % 2))) & np.uint64(0xFFFF)
-        assert np.array_equal(row, half)
+    _, found = names["_random"](first, count, step, 7, 11, [7, number])
+    for index, value in zip(range(first, first + count), found, strict=True):
+        place = index - index % 8 + number
+        counter = (place % 2**32, place >> 32, step % 2**32, step >> 32)
+        words = philox(tuple(np.array([w], np.uint64) for w in counter), (7, 11))
+        assert value == int(words[index % 8 // 2][0]) >> 16 * (index % 2) & 0xFFFF
+
+
+@each_compiled
+@pytest.mark.parametrize("number", [0, 5])
+def test_numbers_of_elements_are_those_of_a_generated_module(run, number):
+    names = {"np": np}
+    exec(render("numpy/random.py.jinja", _Nothing()), names)
+    out = np.zeros(64, np.uint16)
+    given = np.array([number], np.uint32)
+    found = run("halves", given, count=len(out), out=out)
+    assert np.array_equal(found, names["_random"](0, 64, 2**32 + 3, 7, 11, [number])[0])

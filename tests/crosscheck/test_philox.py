@@ -26,11 +26,21 @@ def test_known_answers(counter, key, wanted):
     assert [int(word[0]) for word in found] == words(wanted)
 
 
-def test_numbers_are_half_words_low_first():
-    numbers = random_numbers(1, 0, 0, 0)
-    assert [int(numbers[name][0]) for name in RANDOM] == [
+def test_eight_neighbours_share_the_half_words_of_a_call_low_first():
+    numbers = random_numbers(10, 0, 0, 0)
+    assert numbers["random0"][:8].tolist() == [
         0xE8D5, 0x6627, 0xC58D, 0xE169, 0xAC4C, 0xBC57, 0xDBD8, 0x9B00,
     ]  # fmt: skip
+    for name, place in (("random0", 8), ("random7", 15)):
+        given = tuple(np.array([word], np.uint64) for word in (place, 0, 0, 0))
+        assert numbers[name][8] == philox(given, (0, 0))[0][0] % 2**16
+        assert numbers[name][9] == philox(given, (0, 0))[0][0] >> np.uint64(16)
+
+
+def test_no_two_numbers_of_a_tensor_come_from_one_call():
+    numbers = random_numbers(2**14, 1, 2, 3)
+    words = np.stack(list(numbers.values())).reshape(len(RANDOM), -1, 8)
+    assert len(np.unique(words.reshape(-1, 8), axis=0)) == words.size // 8
 
 
 def test_every_argument_matters_and_elements_do_not_hang_together():
