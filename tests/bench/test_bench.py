@@ -215,7 +215,9 @@ def test_slow_ones_stop_and_the_others_go_on(monkeypatch):
 
 def test_quick_calls_are_timed_together():
     assert timing.repetitions(1.0) == 1
-    assert timing.repetitions(2e-6) == 100
+    assert timing.repetitions(2e-6) == 1000
+    assert timing.repetitions(2e-4) == 10
+    assert timing.repetitions(1.9e-3) == 2
     assert timing.repetitions(0.0) == 1000
 
 

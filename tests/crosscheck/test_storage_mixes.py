@@ -146,7 +146,7 @@ SLIPS = [
     ("adamw", KAHAN, "full_param - param;", "param - full_param;"),
     ("adamw", KAHAN, "param + kahan_comp;", "param;"),
     ("lamb", PLAIN, "exp_avg = load_bfloat16(store_bfloat16(exp_avg));", ";"),
-    ("adamw", CHANCE, "philox(first + index", "philox(index"),
+    ("adamw", CHANCE, "n, first + 0,", "n, 0,"),
     ("adamw", CHANCE, "args.seed, tensor);", "args.seed, 0);"),
     ("adamw", CHANCE, "args.seed, tensor);", "0, tensor);"),
     ("adamw", CHANCE, "store_bfloat16_stochastic(exp_avg, random1)",
