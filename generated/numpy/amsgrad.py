@@ -256,7 +256,7 @@ def _workspace(kind, width):
 
 
 _BLOCK = 65536  # elements per block at most: a block and its workspace stay in the cache
-_WIDE = 524288  # the same in threads, which wait for each other between any two operations
+_WIDE = 524288  # the same in many threads, which wait for each other between operations
 _SHARE = 131072  # elements for each thread at least: with fewer, one thread is as fast
 
 
@@ -271,7 +271,7 @@ def _each(stage, size, kind):
         _FREE.append(work)
         return results
     threads = min(_threads(), size // _SHARE) if size >= 2 * _SHARE else 1
-    most = _BLOCK if threads == 1 else _WIDE
+    most = min(_BLOCK << (threads - 1), _WIDE)
     rounds = -(-size // (threads * most)) or 1
     width = -(-size // (threads * rounds)) or 1
     width += -width % _CHUNK
