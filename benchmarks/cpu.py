@@ -2,7 +2,8 @@
 
     python benchmarks/cpu.py [--turns 41] [--only PART]... [--write]
 
-Each part is one call of `optgen bench` in a process of its own: every rule on one large tensor;
+Each part is one call of `optgen bench` in a process of its own: every rule on one large tensor,
+and again in one thread; three rules beside torch.compile; adamw in storage mixes;
 adamw, nadam, sgd and lion on GPT-2 small's tensors; adamw, sgd and lion on 500 small ones; the
 cost of a call; adamw at sizes from 10^2 to 10^8. With --write, each part's JSON goes to
 benchmarks/results/cpu_PART.json and the pictures beside it; `cpu_page.py` puts the numbers into
@@ -19,8 +20,29 @@ import time
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+MIXES = (
+    "bfloat16-bfloat16-float32",
+    "bfloat16-bfloat16-bfloat16",
+    "bfloat16-bfloat16-float32-float32",
+    "bfloat16-bfloat16-bfloat16+kahan",
+    "bfloat16-bfloat16-bfloat16+stochastic",
+    "float16-float16-float32-float32",
+    "float16-float16-float16",
+)
 PARTS: dict[str, tuple[str, ...]] = {
     "large": ("--workload", "large", "--seconds", "40"),
+    "one_thread": (
+        *("--workload", "large", "--threads", "1", "--seconds", "15"),
+        *("--against", "naive"),
+    ),
+    "compiled": (
+        *("adamw", "nadam", "rmsprop", "--workload", "large", "--seconds", "40"),
+        *("--target", "c", "--against", "torch", "--against", "torch-compiled"),
+    ),
+    "storage": (
+        *("adamw", "--workload", "large"),
+        *(word for mix in MIXES for word in ("--storage", mix)),
+    ),
     "gpt2": (
         *("adamw", "nadam", "sgd", "lion"),
         *("--workload", "gpt2", "--seconds", "45"),

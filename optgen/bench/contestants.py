@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optgen.backends.base import Heading
 from optgen.bench.floor import floor_on
 from optgen.bench.naive import naive_step
+from optgen.bench.printed import Printed
 from optgen.bench.workloads import Workload
+from optgen.crosscheck.types import array_type, wide
 from optgen.errors import OptgenError, UsageError
 from optgen.ir import DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.runtime.load import load_kernel
+from optgen.passes.storage import store_as
+from optgen.runtime.load import LoadedKernel, load_kernel
 from optgen.spec import OptimizerSpec
+from optgen.storage import parse_storage
 
 Array = NDArray[Any]
 
@@ -58,15 +63,31 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A rule to be timed."""
+    """A rule to be timed.
+
+    Attributes:
+        spec: The rule.
+        kernel: Its kernel, for arrays of one type or of a storage mix.
+        load: Gives the kernel for a target: the generated one, or that of a mix, printed now.
+    """
 
     spec: OptimizerSpec
     kernel: Kernel
+    load: Callable[[str], LoadedKernel]
 
     @classmethod
-    def of(cls, spec: OptimizerSpec, dtype: str) -> Subject:
-        """Lower a rule for one type."""
-        return cls(spec, run_passes(lower(spec, DType(dtype))))
+    def of(cls, spec: OptimizerSpec, dtype: str, storage: str = "") -> Subject:
+        """Lower a rule for one type, or for a storage mix.
+
+        Raises:
+            UsageError: The mix makes no sense for the rule.
+        """
+        if not storage:
+            kernel = run_passes(lower(spec, DType(dtype)))
+            return cls(spec, kernel, lambda target: load_kernel(spec.identifier, target=target))
+        mix = parse_storage(storage)
+        kernel = store_as(run_passes(lower(spec, mix.arithmetic)), mix)
+        return cls(spec, kernel, Printed(Heading.of(spec, mix), kernel).load)
 
     @property
     def arrays(self) -> int:
@@ -83,7 +104,7 @@ def own(subject: Subject, targets: Sequence[str]) -> Iterator[Entrant | LeftOut]
     yield Entrant("floor", "floor", _floor(subject), checked=False)
     for target in targets:
         try:
-            load_kernel(subject.spec.identifier, target=target)
+            subject.load(target)
         except OptgenError as error:
             yield LeftOut(target, str(error).splitlines()[0])
             continue
@@ -117,20 +138,21 @@ def _floor(subject: Subject) -> Callable[..., Any]:
         arrays = {"param": params, "grad": grads}
         for buffer in subject.kernel.buffers:
             if buffer.name not in arrays:
-                arrays[buffer.name] = [np.ones_like(p) for p in params]
+                kind = array_type(buffer.dtype)
+                arrays[buffer.name] = [np.ones(p.shape, kind) for p in params]
         return floor_on(subject.kernel, arrays), lambda: params
 
     return enter
 
 
 def _states(subject: Subject, params: Sequence[Array]) -> list[dict[str, Array]]:
-    module = load_kernel(subject.spec.identifier)
+    module = subject.load("numpy")
     return [module.init(p) for p in params]
 
 
 def _kernel(subject: Subject, target: str) -> Callable[..., Any]:
     def enter(params: Sequence[Array], grads: Sequence[Array], chosen: dict[str, float]) -> Any:
-        kernel = load_kernel(subject.spec.identifier, target=target)
+        kernel = subject.load(target)
         states = [kernel.init(p) for p in params]
         given: tuple[Any, ...] = (params, grads, states)
         if len(params) == 1:
@@ -142,7 +164,7 @@ def _kernel(subject: Subject, target: str) -> Callable[..., Any]:
 
 def _new_gradients(subject: Subject) -> Callable[..., Any]:
     def enter(params: Sequence[Array], grads: Sequence[Array], chosen: dict[str, float]) -> Any:
-        kernel = load_kernel(subject.spec.identifier, target="c")
+        kernel = subject.load("c")
         states = [kernel.init(p) for p in params]
         sets = [grads, [g.copy() for g in grads]]  # in turns: never those of the call before
 
@@ -160,23 +182,24 @@ def _new_gradients(subject: Subject) -> Callable[..., Any]:
 
 def computes_the_rule(subject: Subject, entrant: Entrant, chosen: dict[str, float]) -> str:
     """Run three steps on a small tensor beside our NumPy kernel; say how they differ."""
-    dtype = np.dtype(subject.kernel.arithmetic.value)
+    param, grad = (array_type(subject.kernel.buffer(name).dtype) for name in ("param", "grad"))
     rng = np.random.default_rng(11)
-    start = [rng.standard_normal(n).astype(dtype) for n in (50, 7)]
-    given = [rng.standard_normal(n).astype(dtype) for n in (50, 7)]
+    start = [rng.standard_normal(n).astype(param) for n in (50, 7)]
+    given = [rng.standard_normal(n).astype(grad) for n in (50, 7)]
     wanted = [p.copy() for p in start]
     states = _states(subject, wanted)
-    module = load_kernel(subject.spec.identifier)
+    module = subject.load("numpy")
     theirs = [g.copy() for g in given]
     run, read = entrant.enter([p.copy() for p in start], theirs, chosen)
     for _ in range(3):
         module.step(wanted, given, states, **chosen)
-        for grad, fresh in zip(theirs, given, strict=True):
-            grad[...] = fresh  # torch's foreach Nesterov writes into its gradients
+        for old, fresh in zip(theirs, given, strict=True):
+            old[...] = fresh  # torch's foreach Nesterov writes into its gradients
         run()
     worst = 0.0
     for left, right in zip(wanted, read(), strict=True):
-        moved = np.abs(left - np.asarray(right)) / (np.abs(left) + 1e-3)
+        ours, others = wide(left), wide(np.asarray(right))
+        moved = np.abs(ours - others) / (np.abs(ours) + 1e-3)
         worst = max(worst, float(np.max(moved, initial=0.0)))
     if not worst <= TOLERANCE:
         return f"computes something else: {worst:.1e} off after three steps"

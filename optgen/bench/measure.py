@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,16 @@ from optgen.bench.results import Measurement, Timing
 from optgen.bench.timing import interleaved
 from optgen.bench.torch_rules import torch_entrants
 from optgen.bench.workloads import Workload, available_bytes
+from optgen.crosscheck.types import array_type
 from optgen.errors import OptgenError
+from optgen.ir import Kernel
 from optgen.sheet.memory import traffic
 from optgen.spec import OptimizerSpec
 
 RIVALS = ("naive", "torch", "torch-compiled", "optax")
 CHOSEN = {"lr": 1e-3}
+VALID = {"eps": 1e-6}
+"""Where a kernel refuses the default: float16 holds no squares that small."""
 _KEPT_FREE = 1.5 * 2**30
 
 
@@ -31,6 +35,7 @@ class Plan:
         targets: Of ours.
         rivals: Of `RIVALS`.
         dtype: Type of everything.
+        storage: A storage mix, in place of one type for everything; only ours know these.
         turns: How many times each is timed.
         seconds: After so long on one workload, slow contestants stop.
         leave_out: Names of contestants that are not wanted.
@@ -39,30 +44,48 @@ class Plan:
     targets: tuple[str, ...] = ("c", "numpy")
     rivals: tuple[str, ...] = ("naive", "torch", "optax")
     dtype: str = "float32"
+    storage: str = ""
     turns: int = 41
     seconds: float = float("inf")
     leave_out: frozenset[str] = frozenset()
 
 
+def chosen(kernel: Kernel) -> dict[str, float]:
+    """Return the hyperparameters that everyone is given."""
+    refused = {a.name for a in kernel.arguments if not a.holds(float(a.default))}
+    return CHOSEN | {name: value for name, value in VALID.items() if name in refused}
+
+
 def entrants(subject: Subject, plan: Plan) -> tuple[list[Entrant], list[LeftOut]]:
     """Return who can take part and computes the rule, and who not."""
     found: list[Entrant | LeftOut] = list(own(subject, plan.targets))
+    if plan.storage:
+        found += [LeftOut(name, "keeps all arrays in one type") for name in plan.rivals]
+        return _checked(subject, plan, found)
     if "naive" in plan.rivals:
         found += naive(subject)
     if {"torch", "torch-compiled"} & {*plan.rivals}:
         found += torch_entrants(subject, compiled="torch-compiled" in plan.rivals)
     if "optax" in plan.rivals:
         found += optax_entrants(subject)
+    return _checked(subject, plan, found)
+
+
+def _checked(
+    subject: Subject, plan: Plan, found: Sequence[Entrant | LeftOut]
+) -> tuple[list[Entrant], list[LeftOut]]:
+    given = chosen(subject.kernel)
     taking, left = [], [one for one in found if isinstance(one, LeftOut)]
     for one in found:
         if isinstance(one, LeftOut) or one.name in plan.leave_out:
             continue
         try:
-            wrong = computes_the_rule(subject, one, CHOSEN) if one.checked else ""
+            wrong = computes_the_rule(subject, one, given) if one.checked else ""
         except OptgenError as error:
             wrong = str(error).splitlines()[0]
         except Exception as error:  # of somebody else's library: it does not take part
-            wrong = f"fails: {type(error).__name__}: {str(error).splitlines()[:1]}"
+            said = next(iter(str(error).splitlines()), "")
+            wrong = f"fails: {type(error).__name__}: {said}"
         if wrong:
             left.append(LeftOut(one.name, wrong))
         else:
@@ -76,9 +99,9 @@ def measure(spec: OptimizerSpec, workload: Workload, plan: Plan) -> Measurement:
     Contestants for which there is no memory are left out, the last ones first.
 
     Raises:
-        OptgenError: The rule cannot be lowered.
+        OptgenError: The rule cannot be lowered, or not be kept in the storage mix.
     """
-    subject = Subject.of(spec, plan.dtype)
+    subject = Subject.of(spec, plan.dtype, plan.storage)
     taking, left = entrants(subject, plan)
     kept, room = [], available_bytes()
     for one in taking:
@@ -91,9 +114,9 @@ def measure(spec: OptimizerSpec, workload: Workload, plan: Plan) -> Measurement:
         kept.append(one)
     runs: dict[str, Callable[[], None]] = {}
     for index, one in enumerate(kept):
-        params, grads = _arrays(workload, plan.dtype, index)
+        params, grads = _arrays(workload, subject.kernel, index)
         try:
-            runs[one.name] = one.enter(params, grads, CHOSEN)[0]
+            runs[one.name] = one.enter(params, grads, chosen(subject.kernel))[0]
         except (OptgenError, MemoryError) as error:
             left.append(LeftOut(one.name, str(error).splitlines()[0]))
     gc.collect()
@@ -112,7 +135,7 @@ def measure(spec: OptimizerSpec, workload: Workload, plan: Plan) -> Measurement:
         rule=spec.name,
         workload=workload.name,
         title=workload.title,
-        dtype=plan.dtype,
+        dtype=plan.storage or plan.dtype,
         tensors=len(workload.sizes),
         elements=workload.elements,
         bytes=workload.elements * traffic(subject.kernel),
@@ -121,13 +144,12 @@ def measure(spec: OptimizerSpec, workload: Workload, plan: Plan) -> Measurement:
     )
 
 
-def _arrays(workload: Workload, dtype: str, seed: int) -> tuple[list[Array], list[Array]]:
+def _arrays(workload: Workload, kernel: Kernel, seed: int) -> tuple[list[Array], list[Array]]:
     """Return parameters and gradients; values repeat, so that large ones are made quickly."""
-    rng = np.random.default_rng(seed)
-    pattern = rng.standard_normal(1 << 16).astype(dtype)
+    pattern = np.random.default_rng(seed).standard_normal(1 << 16)
 
-    def filled(sizes: Sequence[int], factor: float) -> Iterator[Array]:
-        for size in sizes:
-            yield np.resize(pattern * pattern.dtype.type(factor), size)
+    def filled(name: str, factor: float) -> list[Array]:
+        values = (pattern * factor).astype(array_type(kernel.buffer(name).dtype))
+        return [np.resize(values, size) for size in workload.sizes]
 
-    return [*filled(workload.sizes, 1.0)], [*filled(workload.sizes, 0.1)]
+    return filled("param", 1.0), filled("grad", 0.1)

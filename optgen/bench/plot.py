@@ -84,6 +84,6 @@ def _panel(axes: Any, one: Measurement) -> None:
     ticks = [x for x in (1, 2, 4, 8, 16, 32, 64, 128) if x <= 1.6 * rows[0][0]]
     axes.set_xticks(ticks, [str(x) for x in ticks], fontsize=8)
     axes.minorticks_off()
-    axes.set_title(f"{one.rule}, {one.title}", fontsize=9)
+    axes.set_title(f"{one.label}, {one.title}", fontsize=9)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -24,7 +24,7 @@ def rows(measurements: Iterable[Measurement]) -> list[tuple[str, ...]]:
             ratio = one.ratio(timing.name)
             found.append(
                 (
-                    one.rule,
+                    one.label,
                     one.workload,
                     timing.name,
                     milliseconds(median),
@@ -42,7 +42,7 @@ def left_out(measurements: Iterable[Measurement]) -> list[str]:
     lines: dict[str, list[str]] = {}
     for one in measurements:
         for name, reason in one.left_out:
-            lines.setdefault(f"{name}: {reason}", []).append(f"{one.rule} {one.workload}")
+            lines.setdefault(f"{name}: {reason}", []).append(f"{one.label} {one.workload}")
     return [
         f"left out: {what} ({', '.join(dict.fromkeys(where))})" for what, where in lines.items()
     ]
@@ -63,5 +63,5 @@ def markdown(run: Run, workload: str, contestants: Iterable[str]) -> str:
         for name in names:
             ratio = one.ratio(name)
             cells.append("-" if ratio is None else str(ratio))
-        lines.append(f"| {one.rule} | " + " | ".join(cells) + " |")
+        lines.append(f"| {one.label} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -32,7 +32,7 @@ class Measurement:
         rule: Name of the rule.
         workload: Name of the workload.
         title: The workload in words.
-        dtype: Type of everything.
+        dtype: Type of everything, or the storage mix.
         tensors: How many.
         elements: In all.
         bytes: What a step must move, in bytes.
@@ -49,6 +49,11 @@ class Measurement:
     bytes: int
     timings: tuple[Timing, ...]
     left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """The rule, with its storage mix where there is one."""
+        return self.rule if self.dtype in ("float32", "float64") else f"{self.rule} {self.dtype}"
 
     def named(self, name: str) -> Timing | None:
         """Return who has this name."""

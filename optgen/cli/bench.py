@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ RIVALS = ("naive", "torch", "torch-compiled", "optax")
 @click.option("--elements", type=click.IntRange(min=1), help="Of the large tensor: 2^24.")
 @click.option("--turns", type=click.IntRange(min=1), default=41, show_default=True)
 @click.option("--dtype", type=click.Choice(("float32", "float64")), default="float32")
+@click.option(
+    "--storage",
+    "storages",
+    metavar="MIX",
+    multiple=True,
+    help="Types of arrays, as in `optgen build --storage`; may be given several times. Only ours "
+    "and the floor take part.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="For everyone; all cores if not given.")
 @click.option(
     "--seconds",
@@ -61,6 +71,7 @@ def bench(
     elements: int | None,
     turns: int,
     dtype: str,
+    storages: tuple[str, ...],
     threads: int | None,
     seconds: float,
     out: Path | None,
@@ -78,6 +89,7 @@ def bench(
         if file is not None:
             _check_writable(file)
     _use_threads(threads)
+    from optgen.bench.contestants import Subject
     from optgen.bench.machine import machine
     from optgen.bench.measure import Plan, measure
     from optgen.bench.report import HEADER, left_out, rows
@@ -95,11 +107,15 @@ def bench(
         seconds=seconds,
     )
     asked = [w for name in chosen or ("large",) for w in workloads(name, elements or LARGE)]
+    for rule, storage in product(rules, storages):
+        Subject.of(rule, dtype, storage)  # a mix that makes no sense is refused before anything
+    if storages and not rivals:
+        plan = replace(plan, rivals=())
     found = []
     for rule in rules:
-        for workload in asked:
-            output.note(f"{rule.name}, {workload.title} ...")
-            found.append(measure(rule, workload, plan))
+        for workload, storage in product(asked, storages or ("",)):
+            output.note(f"{rule.name}{storage and f' in {storage}'}, {workload.title} ...")
+            found.append(measure(rule, workload, replace(plan, storage=storage)))
     command = " ".join(["optgen bench", *_said()])
     run = Run(command, date.today().isoformat(), machine(), turns, tuple(found))
     if out is not None:

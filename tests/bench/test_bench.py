@@ -290,9 +290,28 @@ def test_three_turns_from_end_to_end(tmp_path, compiler, monkeypatch):
     assert "adamw" in result.output
 
 
+def test_storage_mixes_are_timed_beside_a_floor_of_their_bytes(tmp_path, compiler, monkeypatch):
+    pytest.importorskip("ml_dtypes")
+    command = importlib.import_module("optgen.cli.bench")
+    monkeypatch.setattr(command, "_use_threads", lambda threads: None)
+    out = tmp_path / "run.json"
+    mixes = ("bfloat16-bfloat16-float32", "float16-float16-float16")
+    asked = [word for mix in mixes for word in ("--storage", mix)]
+    result = invoke("adamw", "--elements", "1000", "--turns", "2", "--out", str(out), *asked)
+    assert result.exit_code == 0, result.output
+    run = Run.from_json(json.loads(out.read_text(encoding="utf-8")))
+    assert [one.label for one in run.measurements] == [f"adamw {mix}" for mix in mixes]
+    assert [one.bytes for one in run.measurements] == [22_000, 14_000]
+    for one in run.measurements:
+        assert [t.name for t in one.timings] == ["floor", "c", "c, new gradients", "numpy"]
+        assert not one.left_out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("--storage", "bfloat17-float32-float32"), "bfloat16"),
+        (("adamw", "sgd_l2", "--storage", "float16-float16-float32+stochastic"), "float16 has"),
         (("adamm",), "adamw"),
         (("--workload", "huge"), "huge"),
         (("--turns", "-1"), "--turns"),
