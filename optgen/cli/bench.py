@@ -156,8 +156,14 @@ def _use_threads(threads: int | None) -> None:
 
 
 def _said() -> list[str]:
-    arguments: list[Any] = sys.argv[2:] if len(sys.argv) > 1 and sys.argv[1] == "bench" else []
-    return [str(word) for word in arguments]
+    """Return what was asked for, but for where results go."""
+    words = sys.argv[2:] if len(sys.argv) > 1 and sys.argv[1] == "bench" else []
+    places = ("--out", "--plot")
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before not in places and not word.startswith(places)
+    ]
 
 
 def _check_writable(file: Path) -> None:

@@ -307,6 +307,13 @@ def test_storage_mixes_are_timed_beside_a_floor_of_their_bytes(tmp_path, compile
         assert not one.left_out
 
 
+def test_a_result_does_not_say_where_it_was_written(monkeypatch):
+    command = importlib.import_module("optgen.cli.bench")
+    words = ["sgd", "--out", "a/b.json", "--turns", "3", "--plot=c.png", "--json"]
+    monkeypatch.setattr("sys.argv", ["optgen", "bench", *words])
+    assert command._said() == ["sgd", "--turns", "3", "--json"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
