@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import click
 
