@@ -97,6 +97,20 @@ EXPLAINED = {
     "generated/c/amsgrad.c: 16383 becomes 16384 in chunks += (n[tensor] + 16383) / 16384;": (
         "more scratch space than needed"
     ),
+    "generated/c/adamw.c: twice if (hyperparameters[0] != 0.0 && fabs(hyperparameters[0]) <= "
+    "0x1p-150) return 1; /* 0 in float */": "the same check again",
+    "generated/c/lamb.c: twice fesetenv(FE_DFL_ENV);": "the same environment again",
+    "generated/c/lion.c: + becomes - in total += n[tensor];": (
+        "one thread does every element: slower, and the same bits"
+    ),
+    "optgen/backends/abi.py: '_stage' loses its end": "names of entries, in every place",
+    "optgen/backends/abi.py: 1 becomes 2": "names of entries count from 2, in every place",
+    "optgen/backends/cuda.py: ', ' loses its end": "a space",
+    "templates/numpy/workspace.py.jinja: twice fits = work.kind is kind and work.width >= width": (
+        "the same value again"
+    ),
+    "templates/numpy/threads.py.jinja: since becomes target in _WORKERS = {}  # by process, since "
+    "threads end at a fork: a queue, and the threads that serve it": "a comment",
     "templates/c/sums.c.jinja: twice for (int slot = 0; slot < {{ slots }}; ++slot)": (
         "+0 is added twice"
     ),
