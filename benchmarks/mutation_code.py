@@ -330,8 +330,8 @@ def build(mutant: Mutant | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         if mutant is not None:
             _put_in_place(mutant, Path(folder))
+        from optgen.building.rule_build import build_rule
         from optgen.loader import load_catalogue
-        from optgen.rule_build import build_rule
 
         catalogue = load_catalogue()
         targets = mutant.targets if mutant else ("numpy", "c", "cuda")

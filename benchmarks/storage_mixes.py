@@ -26,15 +26,15 @@ import ml_dtypes
 import numpy as np
 
 from optgen import __version__
+from optgen.building.report import Row
+from optgen.building.request import DEFAULT_ARCHS, TARGETS
+from optgen.building.rule_build import build_rule
 from optgen.errors import BackendUnavailable, UsageError
 from optgen.ir import DType
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
 from optgen.passes.storage import store_as
-from optgen.report import Row
-from optgen.request import DEFAULT_ARCHS, TARGETS
-from optgen.rule_build import build_rule
 from optgen.runtime.compiler import find_compiler
 from optgen.runtime.nvrtc import find_nvrtc
 from optgen.storage import parse_storage

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.c_rows import c_difference
+from optgen.building.c_rows import c_difference
 from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import CompileError
 from optgen.ir import DType

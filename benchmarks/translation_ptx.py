@@ -25,11 +25,11 @@ from pathlib import Path
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
+from optgen.building.request import DEFAULT_ARCHS
 from optgen.ir import DType
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.request import DEFAULT_ARCHS
 from optgen.runtime import nvrtc as nvrtc_module
 from optgen.runtime.nvrtc import find_nvrtc
 from optgen.translation.ptx_kernels import compare_ptx

@@ -27,10 +27,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optgen.output import check_folder, locked
-from optgen.record import Record, fingerprint
-from optgen.report import BuildReport, Row, RuleBuild
-from optgen.request import DEFAULT_ARCHS, TARGETS, BuildRequest
+from optgen.building.output import check_folder, locked
+from optgen.building.record import Record, fingerprint
+from optgen.building.report import BuildReport, Row, RuleBuild
+from optgen.building.request import DEFAULT_ARCHS, TARGETS, BuildRequest
 
 if TYPE_CHECKING:
     from optgen.loader import Catalogue
@@ -96,7 +96,7 @@ def build_rules(
 
     Nothing is written; `names` are names in the catalogue, `mixes` their storage mixes.
     """
-    from optgen.rule_build import build_rule
+    from optgen.building.rule_build import build_rule
     from optgen.symbols import REDUCTIONS
 
     def has_no_reduction(name: str) -> bool:
@@ -145,7 +145,7 @@ def _failed(results: Iterable[RuleBuild]) -> BuildReport:
 
 def _compared(results: Iterable[RuleBuild], record: Record, request: BuildRequest) -> BuildReport:
     """Compare what a build gives with what the output folder holds."""
-    from optgen.drift import differences
+    from optgen.building.drift import differences
 
     rows: tuple[Row, ...] = tuple(row for result in results for row in result.rows)
     wanted = {file.path: file.text for result in results for file in result.files}

@@ -34,10 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "executor": ("crosscheck.ptx",),
     "translation": ("translation",),
     "crosscheck": ("crosscheck",),
-    "pipeline": (
-        *("doctor", "drift", "fingerprint", "output", "record", "report", "request"),
-        *("c_rows", "algebra_proof", "code_proof", "unchecked", "rule_build", "pipeline"),
-    ),
+    "pipeline": ("doctor", "building", "pipeline"),
     "bench": ("bench",),
     "cli": ("cli", "__main__", "__init__"),
 }

@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from optgen import code_proof
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.c_rows import CompiledC, c_difference, compile_c
+from optgen.building import code_proof
+from optgen.building.c_rows import CompiledC, c_difference, compile_c
+from optgen.building.fingerprint import of_compiler
+from optgen.building.rule_build import build_rule
 from optgen.cli.kernels import check_compiled, check_proof
 from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import BackendUnavailable, CompileError
-from optgen.fingerprint import of_compiler
 from optgen.ir import DType
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.rule_build import build_rule
 from optgen.runtime.c_library import CLibrary
 from optgen.runtime.compiler import find_compiler
 from optgen.verify.verdicts import Unsupported
@@ -109,7 +109,7 @@ def test_what_cannot_be_loaded_is_off(compiler, monkeypatch):
     def refused(*given):
         raise OSError("the folder is mounted noexec")
 
-    monkeypatch.setattr("optgen.c_rows.CLibrary", refused)
+    monkeypatch.setattr("optgen.building.c_rows.CLibrary", refused)
     (row,) = build_rule(RULES["sgd"], ("c",), ("float32",), ()).rows
     assert row.compile == "off: compiled C cannot be loaded: the folder is mounted noexec"
     assert row.run == "off"

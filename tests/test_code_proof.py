@@ -6,17 +6,17 @@ import functools
 
 import pytest
 
-from optgen import rule_build
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading, SourceFile
-from optgen.code_proof import CodeProof, prove_compiled, prove_module
+from optgen.building import rule_build
+from optgen.building.code_proof import CodeProof, prove_compiled, prove_module
+from optgen.building.report import Row
 from optgen.crosscheck.ptx import parse
 from optgen.errors import BackendUnavailable
 from optgen.ir import DType
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.report import Row
 from optgen.runtime import nvrtc as nvrtc_module
 from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import find_nvrtc

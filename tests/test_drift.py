@@ -1,6 +1,6 @@
 """How a folder differs from what it should hold."""
 
-from optgen.drift import differences, listed
+from optgen.building.drift import differences, listed
 
 ALL = frozenset({"numpy"})
 

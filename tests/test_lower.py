@@ -8,6 +8,7 @@ import sympy
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
+from optgen.building.rule_build import _Compiled, _cuda_row, _numpy_row
 from optgen.crosscheck.numpy_run import load_module
 from optgen.crosscheck.ptx import parse
 from optgen.errors import BackendUnavailable, SpecError
@@ -15,7 +16,6 @@ from optgen.ir import DType, Elementwise, Literal, Operation, Ref, Scalars
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.rule_build import _Compiled, _cuda_row, _numpy_row
 from optgen.runtime.nvrtc import find_nvrtc
 from optgen.spec import Hyperparameter, Let, OptimizerSpec, Reference, Set, StateBuffer
 from optgen.symbols import Max, Min, grad, lr, mean, norm, param, sqrt, step, symbol

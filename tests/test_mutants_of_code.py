@@ -21,13 +21,13 @@ import pytest
 from optgen import passes, paths, render
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.code_proof import prove_module
+from optgen.building.code_proof import prove_module
+from optgen.building.rule_build import _numpy_row
 from optgen.crosscheck.numpy_run import load_module
 from optgen.ir import DType
 from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
-from optgen.rule_build import _numpy_row
 from optgen.verify.lowered import prove_lowering
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from optgen.building.output import clear_leftovers, replace_folder
 from optgen.errors import RenderError
-from optgen.output import clear_leftovers, replace_folder
 
 
 def put(folder, remove=(), **files):
@@ -96,7 +96,7 @@ def test_a_file_in_the_place_of_the_folder_is_kept(tmp_path):
 
 
 def test_without_an_atomic_exchange_two_renames_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("optgen.output._exchange", lambda left, right: False)
+    monkeypatch.setattr("optgen.building.output._exchange", lambda left, right: False)
     out = tmp_path / "out"
     put(out, x=b"1", y=b"2")
     put(out, x=b"new")

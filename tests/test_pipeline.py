@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from optgen.building.output import replace_folder
+from optgen.building.record import Record
+from optgen.building.request import BuildRequest
+from optgen.building.rule_build import Algebra
 from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import RenderError, UsageError
-from optgen.output import replace_folder
 from optgen.pipeline import run_build
-from optgen.record import Record
-from optgen.request import BuildRequest
-from optgen.rule_build import Algebra
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -272,7 +272,7 @@ def test_user_specs_are_built_beside_the_own_ones(own, tmp_path):
 @pytest.fixture
 def failing(monkeypatch):
     monkeypatch.setattr(
-        "optgen.rule_build.check_algebra",
+        "optgen.building.rule_build.check_algebra",
         lambda spec, kernel: Algebra(failures=("algebra: different",)),
     )
 
@@ -291,7 +291,8 @@ def test_a_failed_check_leaves_the_old_folder(own, tmp_path, monkeypatch):
     run_build(request(out))
     whole = files(out)
     monkeypatch.setattr(
-        "optgen.rule_build.check_algebra", lambda spec, kernel: Algebra(failures=("unsure",))
+        "optgen.building.rule_build.check_algebra",
+        lambda spec, kernel: Algebra(failures=("unsure",)),
     )
     (own / "slow_rule.py").write_text(SPEC.format(name="slow_rule", factor=3))
     assert run_build(request(out)).exit_code == 1
@@ -367,10 +368,10 @@ from pathlib import Path
 from optgen import paths
 paths.SPECS = Path(sys.argv[1])
 from optgen.pipeline import run_build
-from optgen.record import Record
-from optgen.request import BuildRequest
-from optgen.rule_build import Algebra
-import optgen.output
+from optgen.building.record import Record
+from optgen.building.request import BuildRequest
+from optgen.building.rule_build import Algebra
+import optgen.building.output
 print("ready", flush=True)
 out = Path(sys.argv[2])
 for dtype in ("float64", "float32") * 1000:
@@ -384,7 +385,7 @@ def is_whole(out):
     record = json.loads((out / ".build/record.json").read_text())
     for name, rule in manifest["rules"].items():
         assert rule["files"] == record["rules"][name]["files"]
-    from optgen.fingerprint import of_bytes
+    from optgen.building.fingerprint import of_bytes
 
     for rule in manifest["rules"].values():
         for path, digest in rule["files"].items():
@@ -417,7 +418,7 @@ def test_kill_9_at_any_time_leaves_a_whole_folder(own, tmp_path):
 STOPPED = """
 import os, signal, sys
 from pathlib import Path
-from optgen import output
+from optgen.building import output
 step = int(sys.argv[2])
 count = 0
 def die(*_):
@@ -492,7 +493,7 @@ def test_a_full_disk_leaves_the_old_folder(own, tmp_path, monkeypatch, where):
     elif where == "mkdtemp":
         monkeypatch.setattr("tempfile.mkdtemp", full)
     else:
-        monkeypatch.setattr("optgen.output._exchange", lambda left, right: False)
+        monkeypatch.setattr("optgen.building.output._exchange", lambda left, right: False)
         monkeypatch.setattr(Path, "rename", full)
     # Reading specs opens files too, so of a build only the write is tried.
     with pytest.raises(RenderError, match="No space left on device") as caught:

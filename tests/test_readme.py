@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from optgen.building.request import BuildRequest
 from optgen.cli import main
 from optgen.crosscheck.numpy_run import load_module
 from optgen.loader import load_file
 from optgen.pipeline import run_build
-from optgen.request import BuildRequest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from optgen.backends.base import SourceFile
-from optgen.record import Record, RuleRecord, fingerprint
-from optgen.report import BuildReport, Row, RuleBuild
-from optgen.request import BuildRequest
+from optgen.building.record import Record, RuleRecord, fingerprint
+from optgen.building.report import BuildReport, Row, RuleBuild
+from optgen.building.request import BuildRequest
 
 ROW = Row("sgd", "numpy", "float32", "equal", "equal", "", "bits of the IR", None, None, None, 0.5)
 
@@ -21,7 +21,7 @@ def request(out, **changes):
 
 
 def written(tmp_path):
-    from optgen.fingerprint import of_bytes
+    from optgen.building.fingerprint import of_bytes
 
     file = SourceFile("numpy/sgd.py", "text\n")
     rule = RuleRecord(

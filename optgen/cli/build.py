@@ -99,8 +99,8 @@ def build(
     as_json: bool,
 ) -> None:
     """Generate, compile and check the kernels of the rules NAME, or of all rules."""
+    from optgen.building.request import BuildRequest
     from optgen.pipeline import run_build
-    from optgen.request import BuildRequest
     from optgen.storage import parse_storage
 
     mixes = [parse_storage(text) for text in storages]

@@ -6,12 +6,12 @@ import os
 from functools import cache
 from pathlib import Path
 
+from optgen.building.report import Row
+from optgen.building.request import BuildRequest
 from optgen.cli.outcome import Check, Outcome
 from optgen.cli.selection import select
 from optgen.errors import BackendUnavailable
 from optgen.pipeline import build_rules
-from optgen.report import Row
-from optgen.request import BuildRequest
 
 
 @cache

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import optgen as package
+from optgen.building.request import BuildRequest
 from optgen.cli import levels
 from optgen.cli.levels import LevelReport, VerifyReport
 from optgen.cli.outcome import Check
 from optgen.errors import BackendUnavailable
-from optgen.request import BuildRequest
 
 
 def put_module(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optgen import passes, rule_build
+from optgen import passes
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
+from optgen.building import rule_build
 from optgen.crosscheck.numpy_run import load_module
 from optgen.crosscheck.ptx import parse
 from optgen.errors import BackendUnavailable

@@ -11,7 +11,7 @@ import pytest
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.c_rows import c_difference, host_difference
+from optgen.building.c_rows import c_difference, host_difference
 from optgen.crosscheck.numpy_run import load_module
 from optgen.errors import BackendUnavailable
 from optgen.ir import DType

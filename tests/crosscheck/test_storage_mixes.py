@@ -11,7 +11,8 @@ import pytest
 
 from optgen.backends import BACKENDS
 from optgen.backends.base import Heading
-from optgen.c_rows import c_difference, host_difference
+from optgen.building.c_rows import c_difference, host_difference
+from optgen.building.rule_build import _compile, _cuda_row
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import measure
 from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages
@@ -21,7 +22,6 @@ from optgen.loader import load_catalogue
 from optgen.lower import lower
 from optgen.passes import run_passes
 from optgen.passes.storage import store_as
-from optgen.rule_build import _compile, _cuda_row
 from optgen.runtime.c_library import CLibrary
 from optgen.runtime.compiler import find_compiler
 from optgen.runtime.libraries import compiled_library

@@ -168,7 +168,7 @@ def test_a_mix_that_was_not_built_says_how_to_build_it():
 
 
 def test_a_build_without_ml_dtypes_prints_and_says_what_it_did_not_run(monkeypatch):
-    from optgen.rule_build import build_rule
+    from optgen.building.rule_build import build_rule
 
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     built = build_rule(RULES["sgd"], ("c", "cuda"), ("float32",), (), ("bfloat16-float32-float32",))

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optgen import fingerprint as hashes
 from optgen import paths
-from optgen.report import BuildReport, Row, RuleBuild
-from optgen.request import BuildRequest
+from optgen.building import fingerprint as hashes
+from optgen.building.report import BuildReport, Row, RuleBuild
+from optgen.building.request import BuildRequest
 
 if TYPE_CHECKING:
     from optgen.loader import Catalogue
@@ -200,7 +200,7 @@ class Record:
             results: What was built.
             stale: Files that must be gone afterwards.
         """
-        from optgen.output import replace_folder
+        from optgen.building.output import replace_folder
 
         files: dict[str, bytes] = {}
         for result in results:

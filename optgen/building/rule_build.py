@@ -6,18 +6,20 @@ import time
 from dataclasses import dataclass, replace
 from types import ModuleType
 
-from optgen.algebra_proof import Algebra, check_algebra
 from optgen.backends import BACKENDS
 from optgen.backends.abi import abi
 from optgen.backends.base import Heading, SourceFile
-from optgen.c_rows import c_levels, c_row, compile_c
-from optgen.code_proof import (
+from optgen.building.algebra_proof import Algebra, check_algebra
+from optgen.building.c_rows import c_levels, c_row, compile_c
+from optgen.building.code_proof import (
     UNREAD_MIXES,
     CodeProof,
     prove_c_file,
     prove_compiled,
     prove_module,
 )
+from optgen.building.report import Row, RuleBuild, joined
+from optgen.building.unchecked import unchecked_build, why_unchecked
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -29,12 +31,10 @@ from optgen.ir import DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
 from optgen.passes.storage import store_as
-from optgen.report import Row, RuleBuild, joined
 from optgen.runtime.cache import compile_cached
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 from optgen.storage import parse_storage
-from optgen.unchecked import unchecked_build, why_unchecked
 
 _PROVED = (
     "proved: equal means that the lowered kernel is proved equal to its rule over the reals, that "

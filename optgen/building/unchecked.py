@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from optgen.backends.base import Heading, SourceFile
+from optgen.building.report import Row, RuleBuild
 from optgen.crosscheck.types import array_type
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
-from optgen.report import Row, RuleBuild
 
 
 def why_unchecked(kernels: Iterable[Kernel]) -> str:

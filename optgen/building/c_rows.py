@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from optgen.backends.base import SourceFile
 from optgen.backends.c_header import WORDS
+from optgen.building.report import Row
 from optgen.crosscheck import inputs
 from optgen.crosscheck.c_run import Tensor, run_c
 from optgen.crosscheck.interpret import host_values, kernel_scalars, run_stages, run_sums
 from optgen.crosscheck.numpy_run import run_module
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
-from optgen.report import Row
 from optgen.runtime.c_library import CLibrary
 from optgen.runtime.compiler import Compiler, find_compiler
 from optgen.runtime.libraries import compiled_library
