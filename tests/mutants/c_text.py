@@ -129,6 +129,7 @@ MUTANTS = {
 
 UNSEEN = {
     # what running cannot show, or shows only where another library meddles
+    "tensors_before_forgotten": adamw(("first += count;", "first = count;"), says=""),
     "environment_not_set": adamw(("  fesetenv(FE_DFL_ENV);\n  for", "  for"), says="environment"),
     "environment_not_given_back": adamw(
         ("  }\n  fesetenv(&state);\n", "  }\n"), says="environment"

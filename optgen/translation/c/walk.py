@@ -34,8 +34,11 @@ LISTS: tuple[tuple[int, ...], ...] = (
     (0, 1, CHUNK, CHUNK + 1, 5, 4 * CHUNK + 1, 6 * CHUNK + 7),
     (40_000, 40_000, 40_000),
     (5 * CHUNK + 4, 1),
+    (6 * CHUNK + 7, 1, 4 * CHUNK + 1, 5),
+    (4 * CHUNK + 1, CHUNK + 1, 2 * CHUNK, 5, 3 * CHUNK - 1, 0, 1),
 )
-"""Numbers of elements of the tensors of one call."""
+"""Numbers of elements of the tensors of one call: rising, alike, and large ones before small ones,
+in which a thread that has lost count of the tensors before leaves out what follows."""
 
 THREADS = (1, 2, 3, 7, 0)
 """Numbers of threads that are asked for; 0 leaves it to OpenMP, which then says 3."""
