@@ -24,7 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("modifiers", "loader", "configuration", "authoring"),
     ),
     "notation": ("order", "notation"),
-    "ir": ("operations", "ir", "storage", "stages", "lower", "validate", "passes"),
+    "ir": ("operations", "ir", "philox", "storage", "stages", "lower", "validate", "passes"),
     "backends": ("backends", "render"),
     "runtime": ("runtime", "kernels", "torch", "jax"),
     "checker": ("checker",),

@@ -12,14 +12,14 @@ from optgen.backends.base import Heading, SourceFile
 from optgen.building.algebra_proof import Algebra, check_algebra
 from optgen.building.c_rows import c_levels, c_row, compile_c
 from optgen.building.code_proof import (
-    UNREAD_MIXES,
+    OF_MIXES,
     CodeProof,
     prove_c_file,
     prove_compiled,
     prove_module,
 )
 from optgen.building.report import Row, RuleBuild, joined
-from optgen.building.unchecked import unchecked_build, why_unchecked
+from optgen.building.unchecked import unchecked_rows, why_unchecked
 from optgen.crosscheck import inputs
 from optgen.crosscheck.accuracy import Accuracy, measure
 from optgen.crosscheck.cuda_run import run_ptx
@@ -94,42 +94,46 @@ def _build(
     # What is proved is the kernel before its roundings for storage.
     plain = {k.arithmetic: run_passes(lower(spec, k.arithmetic)) for k in kernels}
     algebra = {k.label: check_algebra(spec, plain[k.arithmetic]) for k in kernels}
-    if reason := why_unchecked(kernels):
-        proved = algebra[kernels[0].label].word
-        return unchecked_build(heading, kernels[0], files, proved, reason)
     # Compiled CUDA is compared with the NumPy kernel, asked for or not.
     text = BACKENDS["numpy"].render(heading, kernels)[0].text
-    module = load_module(heading.identifier, text)
     proofs: dict[tuple[str, str], CodeProof] = {}
     rows: list[Row] = []
+    unchecked = why_unchecked(kernels)
+    module = load_module(heading.identifier, text)
     doubts = dict.fromkeys(doubt for found in algebra.values() for doubt in found.doubts)
     levels = [_PROVED, *(f"algebra: {spec.name}: not proved: {doubt}" for doubt in doubts)]
     binaries: list[tuple[str, bytes]] = []
     if "numpy" in targets:
-        rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
-        proofs |= {("numpy", k.label): prove_module(k, text) for k in kernels if not k.mixed}
+        if not unchecked:
+            rows += [_numpy_row(spec, kernel, module) for kernel in kernels]
+        proofs |= {("numpy", k.label): prove_module(k, text) for k in kernels}
     if "c" in targets:
         native = compile_c(spec, files["c"][0], heading.identifier)
-        rows += [c_row(spec, kernel, module, native) for kernel in kernels]
+        if not unchecked:
+            rows += [c_row(spec, kernel, module, native) for kernel in kernels]
         found, level = prove_c_file(native.compiler, kernels, files["c"][0])
         proofs |= {("c", label): proof for label, proof in found.items()}
         levels += c_levels(native, level)
     if "cuda" in targets:
         compiled, reason = _compile(spec, files["cuda"][0], archs)
-        rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
+        if not unchecked:
+            rows += [_cuda_row(spec, kernel, module, compiled, reason) for kernel in kernels]
         modules = {item.arch: item.module for item in compiled}
-        proofs |= {("cuda", k.label): prove_compiled(k, modules) for k in kernels if not k.mixed}
+        proofs |= {("cuda", k.label): prove_compiled(k, modules) for k in kernels}
         for item in compiled:
             stem = f"cuda/{heading.identifier}.{item.arch}"
             binaries.append((f"{stem}.cubin", item.compiled.cubin))
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
         levels += _levels(compiled, reason)
+    if unchecked:
+        rows = unchecked_rows(heading, kernels[0], targets)
+        levels = [f"run ({kernels[0].label}): off, {unchecked}", *levels]
     unread = CodeProof(unread=True)
     rows = [
         _proved(row, algebra[row.dtype], proofs.get((row.target, row.dtype), unread))
         for row in rows
     ]
-    levels += [UNREAD_MIXES for kernel in kernels if kernel.mixed]
+    levels += [OF_MIXES for kernel in kernels if kernel.mixed]
     unproved = dict.fromkeys(doubt for found in proofs.values() for doubt in found.doubts)
     levels += [f"proof: {spec.name}: not proved: {doubt}" for doubt in unproved]
     return RuleBuild(

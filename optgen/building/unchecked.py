@@ -1,11 +1,11 @@
-"""What a build says of kernels that it prints and cannot run on this machine."""
+"""What a build says of kernels that it prints and proves, and cannot run on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from optgen.backends.base import Heading, SourceFile
-from optgen.building.report import Row, RuleBuild
+from optgen.backends.base import Heading
+from optgen.building.report import Row
 from optgen.crosscheck.types import array_type
 from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
@@ -21,29 +21,21 @@ def why_unchecked(kernels: Iterable[Kernel]) -> str:
     return ""
 
 
-def unchecked_build(
-    heading: Heading,
-    kernel: Kernel,
-    files: Mapping[str, tuple[SourceFile, ...]],
-    algebra: str,
-    reason: str,
-) -> RuleBuild:
-    """Return the build of one storage mix that was printed only.
+def unchecked_rows(heading: Heading, kernel: Kernel, targets: Iterable[str]) -> list[Row]:
+    """Return the rows of one storage mix that is printed and proved, and not run.
 
     Args:
         heading: What the rule is.
         kernel: Its kernel.
-        files: What was printed, by target.
-        algebra: What is proved of the lowered kernel.
-        reason: Why nothing was run.
+        targets: What was printed.
     """
-    rows = [
+    return [
         Row(
             rule=heading.name,
             target=target,
             dtype=kernel.label,
-            algebra=algebra,
-            proof="not looked at",
+            algebra="",
+            proof="",
             compile="",
             run="off",
             registers=None,
@@ -51,8 +43,5 @@ def unchecked_build(
             bytes_per_parameter=None,
             seconds=0.0,
         )
-        for target in files
+        for target in targets
     ]
-    printed = tuple(file for target in files for file in files[target])
-    levels = (f"run ({kernel.label}): off, {reason}",)
-    return RuleBuild(heading.name, heading.digest, printed, (), tuple(rows), levels)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optgen.crosscheck.philox import random_numbers
 from optgen.crosscheck.types import array_type, limits
 from optgen.ir import Kernel, StorageType
 from optgen.passes.prologue import ARGUMENTS as PROLOGUE
+from optgen.philox import random_numbers
 from optgen.spec import OptimizerSpec
 
 SIZES = (0, 1, 3, 31, 1000, 1003, 65537)

@@ -7,6 +7,7 @@ same choices are then the same term. Every step keeps all bits, NaN, infinities 
 signed zeros included.
 
     atom = lt(a, b) | eq(a, b)        true only if neither is NaN
+         | bit(a, ...)                some function of the bits of values, by its number
     mask = constant 0 | constant 1 | select(atom, mask, mask)
     value = select(atom, value, value) | any other term
 
@@ -190,7 +191,7 @@ class _Diagram:
         return found
 
 
-_LATER = {"lt": "a", "eq": "b"}
+_LATER = {"lt": "a", "eq": "b", "bit": "c"}
 
 
 def _follows(asked: Term, atom: Term, holds: bool) -> bool | None:
@@ -199,7 +200,7 @@ def _follows(asked: Term, atom: Term, holds: bool) -> bool | None:
     Of `a < b`, `b < a` and `a = b` at most one holds, and none if either is NaN, that is
     if `a = a` or `b = b` does not hold.
     """
-    if asked.flushed != atom.flushed:
+    if asked.flushed != atom.flushed or "bit" in (asked.operation, atom.operation):
         return None
     inside = _same(atom.operands, asked.operands)
     if holds:

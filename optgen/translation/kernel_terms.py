@@ -2,29 +2,65 @@
 
 The host program's values are terms in float64; each that a stage reads is converted once
 to the arithmetic type. A sum over all elements is one opaque value of the term summed.
+An array holds terms of the type that it is kept in: a load converts one exactly, and a
+store takes such a conversion back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
-from optgen.ir import Assign, Elementwise, Expr, Kernel, Literal, Operation, Ref
+from optgen.ir import (
+    RANDOM,
+    ROUNDINGS,
+    Assign,
+    Elementwise,
+    Expr,
+    Half,
+    Kernel,
+    Literal,
+    Operation,
+    Ref,
+)
 from optgen.translation import expand
 from optgen.translation.terms import Term, Terms, TermType
 
 WIDE: TermType = "float64"
+HALVES: tuple[TermType, ...] = tuple(half.value for half in Half)
+"""Types of two bytes."""
+
+_WIDER: Mapping[TermType, frozenset[TermType]] = {
+    **dict.fromkeys(HALVES, frozenset(("float32", "float64"))),
+    "float32": frozenset(("float64",)),
+}
+"""The types that hold every value of a type."""
+
+_ROUNDED_TO: Mapping[str, TermType] = {
+    "to_float32": "float32",
+    "to_bfloat16": "bfloat16",
+    "to_float16": "float16",
+}
 
 
 def convert(store: Terms, value: Term, to: TermType) -> Term:
     """Return a value rounded to a type; of the type itself it is the value."""
     if value.type == to:
         return value
-    if value.operation == "constant" and isinstance(value.payload, Fraction):
+    if value.operation == "convert" and not value.rounding and value.operands[0].type == to:
+        return value.operands[0]  # an exact conversion, and back
+    if value.operation == "constant" and isinstance(value.payload, Fraction) and to not in HALVES:
         return constant(store, float(value.payload), to)
-    return store.make("convert", to, (value,), rounding="nearest")
+    exact = to in _WIDER.get(value.type, ())
+    return store.make("convert", to, (value,), rounding="" if exact else "nearest")
+
+
+def rounded_at_random(store: Terms, value: Term, random: Term) -> Term:
+    """Return a value rounded up or down to bfloat16, by 16 random bits."""
+    return store.make("to_bfloat16_random", "bfloat16", (value, random), rounding="nearest")
 
 
 def constant(store: Terms, value: float, to: TermType) -> Term:
@@ -56,21 +92,59 @@ def kernel_terms(kernel: Kernel, store: Terms) -> dict[str, Term]:
     host |= {s.name: store.scalar(s.name, WIDE) for s in kernel.scalar_states}
     run(store, kernel.host, host, WIDE)
     shared = {name: convert(store, host[name], kind) for name in kernel.scalars}
-    memory = {b.name: store.element(b.name, kind) for b in kernel.buffers}
+    memory = {b.name: store.element(b.name, b.dtype.value) for b in kernel.buffers}
     stored: dict[str, Term] = {}
     for stage in kernel.stages:
         values = {**shared}
         if isinstance(stage, Elementwise):
-            values |= {name: memory[name] for name in stage.loads}
+            values |= loaded(kernel, stage, store, partial(_held, store, dict(memory)))
             run(store, stage.body, values, kind)
             for reduction in stage.reductions:
                 shared[reduction.target] = total(store, term(store, reduction.value, values, kind))
-            stored |= {name: values[name] for name in stage.stores}
+            stored |= kept(kernel, stage, store, values)
             memory |= stored
         else:
             run(store, stage.body, values, kind)
             shared |= {name: values[name] for name in stage.exports}
     return stored | {s.name: host[s.name] for s in kernel.scalar_states}
+
+
+def _held(store: Terms, memory: Mapping[str, Term], name: str, kind: TermType) -> Term:
+    return memory.get(name) or store.element(name, kind)
+
+
+def loaded(
+    kernel: Kernel,
+    stage: Elementwise,
+    store: Terms,
+    element: Callable[[str, TermType], Term],
+) -> dict[str, Term]:
+    """Return what a stage has in hand when it begins.
+
+    Args:
+        kernel: The kernel.
+        stage: The stage.
+        store: Where terms are built.
+        element: What an array holds, by its name and the type that it is kept in; random
+            numbers are arrays, too.
+    """
+    kind: TermType = kernel.arithmetic.value
+    arrays = {
+        name: convert(store, element(name, kernel.buffer(name).dtype.value), kind)
+        for name in stage.loads
+    }
+    if not kernel.random:
+        return arrays
+    return arrays | {name: element(name, "bits16") for name in RANDOM}
+
+
+def kept(
+    kernel: Kernel, stage: Elementwise, store: Terms, values: Mapping[str, Term]
+) -> dict[str, Term]:
+    """Return what a stage stores, in the types that arrays are kept in."""
+    return {
+        name: convert(store, values[name], kernel.buffer(name).dtype.value) for name in stage.stores
+    }
 
 
 def stage_terms(
@@ -81,13 +155,13 @@ def stage_terms(
     A name that the pass does not set is a value that all elements share. With a lane,
     elements are those at that place of a pass over several.
     """
-    kind: TermType = kernel.arithmetic.value
-    values = {
-        name: store.make("element", kind, payload=name if lane is None else (name, lane))
-        for name in stage.loads
-    }
-    run(store, stage.body, values, kind)
-    return {name: values[name] for name in stage.stores}
+
+    def element(name: str, kind: TermType) -> Term:
+        return store.make("element", kind, payload=name if lane is None else (name, lane))
+
+    values = loaded(kernel, stage, store, element)
+    run(store, stage.body, values, kernel.arithmetic.value)
+    return kept(kernel, stage, store, values)
 
 
 def run(store: Terms, body: tuple[Assign, ...], values: dict[str, Term], kind: TermType) -> None:
@@ -105,6 +179,12 @@ def term(store: Terms, expr: Expr, values: Mapping[str, Term], kind: TermType) -
             return constant(store, float(value), kind)
         case Operation(("ipow" | "pow") as name, (base, exponent)):
             return power(store, name, *(term(store, o, values, kind) for o in (base, exponent)))
+        case Operation("to_bfloat16_random", operands):
+            rounded = rounded_at_random(store, *(term(store, o, values, kind) for o in operands))
+            return convert(store, rounded, kind)
+        case Operation(name, (operand,)) if name in ROUNDINGS:
+            narrow = convert(store, term(store, operand, values, kind), _ROUNDED_TO[name])
+            return convert(store, narrow, kind)
         case Operation(name, operands):
             parts = (term(store, o, values, kind) for o in operands)
             return expand.operation(store, name, *parts)

@@ -4,7 +4,8 @@ The module's own functions run on traced arrays of a few sizes: one element, les
 block, a block, several blocks, and a tensor that is cut for threads. In each, every element
 of every output must be the very term that the IR stands for, made from its own elements
 alone; the host program is traced along. Helpers are taken by their meaning there and looked
-at by themselves: the two that sum and `_ipow` are followed at many sizes, `_sign` is run.
+at by themselves: the two that sum and `_ipow` are followed at many sizes, `_sign`, conversions
+of types of two bytes and random numbers are run.
 
 One thread does all blocks of a trace, first to last. That others may do them at the same
 time changes nothing: no element is made from what another block has written, and each
@@ -25,13 +26,15 @@ from optgen.backends.numpy import BLOCK, SHARE
 from optgen.ir import CHUNK, Kernel
 from optgen.translation import expand
 from optgen.translation.kernel_terms import convert, kernel_terms, power, total
+from optgen.translation.numpy_conversions import Stream, conversions, conversions_differ
 from optgen.translation.numpy_memory import Memory, shifted
 from optgen.translation.numpy_powers import powers_differ
 from optgen.translation.numpy_signs import signs_differ
+from optgen.translation.numpy_stand_ins import Cell, Counter, TracedNumpy
 from optgen.translation.numpy_sums import sums_differ
 from optgen.translation.numpy_trace import Kind, Scalar, Tracer, View
 from optgen.translation.ptx_difference import describe
-from optgen.translation.terms import Term, Terms, TermType
+from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 
 SIZES = (1, 1000, BLOCK, 2 * BLOCK + 3, 4 * SHARE + 3)
@@ -82,6 +85,8 @@ def compare_module(kernel: Kernel, text: str) -> ModuleProof:
     if hasattr(module, "_ipow") and (said := powers_differ(module)):
         return ModuleProof("different", said)
     if hasattr(module, "_sign") and (said := signs_differ(module)):
+        return ModuleProof("different", said)
+    if kernel.mixed and (said := conversions_differ(module)):
         return ModuleProof("different", said)
     return ModuleProof("equal")
 
@@ -174,25 +179,26 @@ def assuming(store: Terms, term: Term, ways: Mapping[Term, bool]) -> Term:
 def _run(kernel: Kernel, text: str, size: int, tracer: Tracer) -> dict[str, Term]:
     """Run one step on traced arrays, one way."""
     store = tracer.store
-    kind: TermType = kernel.arithmetic.value
-    arrays = {
-        b.name: Memory.holding(b.name, kind, size, store.element(b.name, kind))
-        for b in kernel.buffers
-    }
+    before = {b.name: store.element(b.name, b.dtype.value) for b in kernel.buffers}
+    arrays = {name: Memory.holding(name, term.type, size, term) for name, term in before.items()}
     views = {name: View(tracer, memory, 0, size) for name, memory in arrays.items()}
-    cells = {s.name: _Cell(tracer, store.scalar(s.name, "float64")) for s in kernel.scalar_states}
-    counter = _Counter(tracer)
+    cells = {s.name: Cell(tracer, store.scalar(s.name, "float64")) for s in kernel.scalar_states}
+    counter = Counter(tracer)
     state = {b.name: views[b.name] for b in kernel.buffers if b.role == "state"}
     given = [Scalar(tracer, store.scalar(a.name, "float64")) for a in kernel.arguments]
     module = _module(kernel, text)
-    module.__dict__.update(np=_Numpy(tracer), **_helpers(tracer, size), **_ALONE)
+    module.__dict__.update(np=TracedNumpy(tracer), **_helpers(tracer, size), **_ALONE)
     inputs = [views[b.name] for b in kernel.buffers if b.role in ("param", "grad", "input")]
-    module._step(*inputs, {**state, **cells, "step": counter}, *given)
+    more: tuple[object, ...] = ()
+    if kernel.random:
+        stream = Stream(tracer, size, counter, given[-1])
+        module.__dict__.update(_random=stream.rows, int=stream.whole)
+        more = (stream.number,)
+    module._step(*inputs, {**state, **cells, "step": counter}, *given, *more)
     if counter.written is not store.scalar("step", "float64"):
         raise Unsupported("the number of steps done does not go up by one")
     outputs = {name: _whole(store, memory) for name, memory in arrays.items()}
-    untouched = {b.name: store.element(b.name, kind) for b in kernel.buffers}
-    changed = {n: t for n, t in outputs.items() if t is not untouched[n]}
+    changed = {n: t for n, t in outputs.items() if t is not before[n]}
     return changed | {name: cell.term for name, cell in cells.items()}
 
 
@@ -217,84 +223,6 @@ _ALONE: Mapping[str, Callable[..., Any]] = {
     "_workers": lambda _count: SimpleQueue(),  # that nobody serves
 }
 """What makes a module cut its tensors for threads, and do all parts in this one."""
-
-
-class _Counter:
-    """`state["step"]`: the number of steps done."""
-
-    def __init__(self, tracer: Tracer) -> None:
-        self._tracer = tracer
-        self.written: Term | None = None
-
-    def __add__(self, other: object) -> Scalar:
-        if other != 1:
-            raise Unsupported(f"the number of steps done, plus {other}")
-        return Scalar(self._tracer, self._tracer.store.scalar("step", "float64"))
-
-    def __setitem__(self, key: object, value: object) -> None:
-        if key is not Ellipsis or not isinstance(value, Scalar):
-            raise Unsupported("the number of steps done is set to what is no traced value")
-        self.written = value.term
-
-
-class _Cell:
-    """A scalar state: a 0-d float64 array."""
-
-    def __init__(self, tracer: Tracer, term: Term) -> None:
-        self._tracer, self.term = tracer, term
-
-    def value(self) -> Scalar:
-        return Scalar(self._tracer, self.term)
-
-    def __setitem__(self, key: object, value: object) -> None:
-        if key is not Ellipsis or not isinstance(value, Scalar):
-            raise Unsupported("a scalar state is set to what is no traced value")
-        self.term = value.term
-
-
-class _Numpy:
-    """NumPy, but for the few functions that no traced value could take part in."""
-
-    def __init__(self, tracer: Tracer) -> None:
-        self._tracer = tracer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def float64(self, value: object) -> Any:
-        match value:
-            case _Cell():
-                return value.value()
-            case Scalar() if value.term.type == "float64":
-                return value
-        return np.float64(value)  # type: ignore[arg-type]
-
-    def asarray(self, value: object) -> Any:
-        return value if isinstance(value, View) else np.asarray(value)
-
-    def empty(self, shape: int | tuple[int, int], dtype: object) -> Any:
-        """Return rows that nothing has been written to."""
-        kind: TermType = dtype.kind if isinstance(dtype, Kind) else "mask"
-        if not isinstance(dtype, Kind) and dtype is not np.bool_:
-            raise Unsupported(f"an array of {dtype}")
-        if isinstance(shape, int):
-            return View(self._tracer, Memory.holding("chunk", kind, shape, None), 0, shape)
-        count, width = shape
-        return _Rows(
-            self._tracer, [Memory.holding(f"row{i}", kind, width, None) for i in range(count)]
-        )
-
-
-class _Rows:
-    """The workspace: rows of one block each."""
-
-    def __init__(self, tracer: Tracer, rows: Sequence[Memory]) -> None:
-        self._tracer, self._rows = tracer, rows
-
-    def __getitem__(self, key: tuple[int, slice]) -> View:
-        row, part = key
-        memory = self._rows[row]
-        return View(self._tracer, memory, 0, memory.size)[part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,4 +261,7 @@ def _helpers(tracer: Tracer, size: int) -> dict[str, Callable[..., Any]]:
     def sign(values: View, out: View) -> None:
         np.sign(values, out=out)  # type: ignore[call-overload]
 
-    return {"_ipow": ipow, "_chunk_sums": chunk_sums, "_tree_sum": tree_sum, "_sign": sign}
+    return {
+        **{"_ipow": ipow, "_chunk_sums": chunk_sums, "_tree_sum": tree_sum, "_sign": sign},
+        **conversions(tracer),
+    }

@@ -99,7 +99,7 @@ class _Refusing:
     ) -> Any:
         if function is not np.copyto or not isinstance(args[0], View):
             raise Unsupported(f"np.{getattr(function, '__name__', function)}")
-        unknown = kwargs.keys() - {"where"}
+        unknown = kwargs.keys() - {"where", "casting"}
         if unknown or len(args) != 2:
             raise Unsupported("np.copyto with more than two arrays and a mask")
         args[0].copy(args[1], kwargs.get("where", True))
@@ -267,6 +267,8 @@ class View(_Refusing):
         if not self.size:
             return
         new = self._operand(value, self.memory.kind)
+        if isinstance(value, View) and new.type != "mask":
+            new = convert(self.tracer.store, new, self.memory.kind)  # as NumPy's own types do
         if where is not True:
             mask = self._operand(where, "mask")
             new = expand.choose(self.tracer.store, mask, new, self.read())

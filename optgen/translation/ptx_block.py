@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Pair, Register, Symbol
+from optgen.translation.bits.conversions import WIDTHS
+from optgen.translation.bits.words import Bits, Word
 from optgen.translation.ptx_conditions import Aligned
 from optgen.translation.ptx_explore import Explorer
 from optgen.translation.ptx_fast import prepare
@@ -31,7 +33,8 @@ class Words:
     Attributes:
         arrays: Values of each array, None where nothing has been written yet.
         parameters: What each parameter is: an array, or scalars by byte.
-        type: The type of all values.
+        type: The type of arithmetic, and of all arrays but these:
+        kept: The types of arrays that are kept in another one.
         thread: The thread of the block that runs.
         block: The block that runs.
     """
@@ -40,13 +43,19 @@ class Words:
     arrays: dict[str, list[Term | None]]
     parameters: Mapping[int, str | int | Mapping[int, Term]]
     type: TermType
+    kept: Mapping[str, TermType] = field(default_factory=dict)
     thread: int = 0
     block: int = 0
+    bits: Bits = field(init=False)
     _seen: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     _written: dict[tuple[str, int], int] = field(default_factory=dict)
     _shared: dict[int, Term] = field(default_factory=dict)
     _readers: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     _writers: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def begin(self, bits: Bits) -> None:
+        """Let words be turned into values by what all threads share."""
+        self.bits = bits
 
     def barrier(self) -> None:
         """Order what came before against what comes behind."""
@@ -109,8 +118,11 @@ class Words:
                 refuse(instruction, "two threads race")
             self._alone(instruction, place, writes=True)
             self._writers[place] = self.thread
-            if not isinstance(value, Term) or value.type != self.type:
-                refuse(instruction, f"what is stored is no value of type {self.type}")
+            type_ = self.kept.get(array, self.type)
+            if isinstance(value, Word):
+                value = self.bits.value(self.bits.resized(value, width(kind)), type_)
+            if not isinstance(value, Term) or value.type != type_:
+                refuse(instruction, f"what is stored is no value of type {type_}")
             if array == "shared":
                 self._shared[index] = value
             else:
@@ -135,17 +147,19 @@ class Words:
             return Pointer(found, 0)
         if isinstance(found, int) and byte == 0:
             return found
-        if isinstance(found, Mapping) and byte in found and FLOATS.get(kind) == self.type:
-            return found[byte]
+        if isinstance(found, Mapping) and byte in found:
+            value = found[byte]
+            if FLOATS.get(kind, "bits32") == value.type and width(kind) == WIDTHS[value.type]:
+                return value
         refuse(instruction, "the parameter is read as what it is not")
 
     def _word(
         self, state: State, instruction: Instruction, address: Address, kind: str, lanes: int
     ) -> tuple[str, int]:
-        size = 8 if self.type == "float64" else 4
         base = address.base
         value = read_address(state, base)
-        if value is None or 8 * size != width(kind):
+        size = 0 if value is None else WIDTHS[self.kept.get(value.array, self.type)] // 8
+        if value is None or 8 * size != width(kind) or kind == "s16":
             refuse(instruction, "an access of this form")
         offset = value.offset
         if not isinstance(offset, int) or (offset + address.offset) % size:
@@ -192,6 +206,7 @@ def run_blocks(
         Unsupported: A thread does what is not followed, races, or never ends.
     """
     first = Context(entry, store, words, {})
+    words.begin(first.bits)
     explorer = Explorer(first)
     explorer.steps = _STEPS
     for block in range(grid):
@@ -208,6 +223,7 @@ def run_blocks(
                     f"%nctaid.{axis}": grid if x else 1,
                 }
             context = Context(entry, store, words, specials, origins=first.origins)
+            context.bits = first.bits
             state = State(facts={Aligned(frozenset(words.buffers()), 16): aligned})
             crew.append(_Thread(context, state))
         _run_block(explorer, words, crew)

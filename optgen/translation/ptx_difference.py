@@ -34,6 +34,13 @@ def describe(wanted: Term, found: Term, origins: Mapping[Term, Instruction]) -> 
     return f"{where}{_what(wanted, found)}"
 
 
+def innermost(wanted: Term, found: Term) -> tuple[Term, Term]:
+    """Return the innermost values that differ, where all around them is the same."""
+    while following := _differing(wanted, found):
+        wanted, found = following
+    return wanted, found
+
+
 def _differing(wanted: Term, found: Term) -> tuple[Term, Term] | None:
     """Return the operands that differ, where that is all that differs."""
     if _head(wanted) != _head(found) or len(wanted.operands) != len(found.operands):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from optgen.crosscheck.ptx.module import Instruction
-from optgen.translation import expand
+from optgen.translation import expand, kernel_terms
+from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Both, Condition, Not
 from optgen.translation.ptx_integers import Number, Poly, parts
 from optgen.translation.ptx_operands import FLOATS, condition, constant, integer, real
@@ -183,6 +184,9 @@ def convert(context: Context, state: State, instruction: Instruction) -> Value:
         rounding = ROUNDINGS.get(word, rounding)
     flushed = "ftz" in words
     if source not in FLOATS:
+        bits = state.registers.get(getattr(instruction.operands[1], "name", ""))
+        if isinstance(bits, Word) and words == ["rn"]:
+            return context.bits.whole(bits, kind, signed=source[0] == "s")
         number = integer(context, state, instruction, instruction.operands[1], source)
         exact_value = _number(context, instruction, number)
         if exact_value.type == kind and not words:
@@ -193,6 +197,10 @@ def convert(context: Context, state: State, instruction: Instruction) -> Value:
         refuse(instruction, "rounding to a whole number")
     if source == target and not flushed:
         return value
+    if rounding in ("", "nearest") and not flushed:
+        found = kernel_terms.convert(context.store, value, kind)
+        if found.operation != "convert" or found.rounding == rounding:
+            return found
     return context.store.make("convert", kind, (value,), rounding=rounding, flushed=flushed)
 
 

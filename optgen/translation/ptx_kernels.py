@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from optgen.backends.abi import Launch, abi
 from optgen.crosscheck.ptx import Module
 from optgen.ir import Elementwise, Kernel
+from optgen.translation.bits.differences import differs
 from optgen.translation.kernel_terms import stage_terms
-from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
 from optgen.translation.ptx_signature import signature
 from optgen.translation.ptx_sums import QUICK, Size, compare_sums, instances
@@ -84,7 +84,10 @@ def _elementwise(
         reading = read_ptx(module, launch.entry, signature(kernel, abi(kernel), launch), store)
     except Unsupported as error:
         return LaunchProof(launch.entry, "unknown", str(error))
-    found = _differences(kernel, stage_terms(kernel, stage, store), reading)
+    try:
+        found = _differences(kernel, stage_terms(kernel, stage, store), reading)
+    except Unsupported as error:
+        return LaunchProof(launch.entry, "unknown", str(error))
     if found:
         return LaunchProof(launch.entry, "different", found)
     beyond = [note for note in reading.notes if note not in EXPECTED]
@@ -102,7 +105,7 @@ def _differences(kernel: Kernel, wanted: Mapping[str, Term], reading: PtxReading
                 return f"{path.label}: {name} is not written"
             if name not in wanted:
                 return f"{path.label}: {name} is written, but not by the IR"
-            if wanted[name] is not path.outputs[name]:
-                said = describe(wanted[name], path.outputs[name], reading.origins)
+            found = path.outputs[name]
+            if said := differs(reading.bits, wanted[name], found, origins=reading.origins):
                 return f"{name}: {said}"
     return ""

@@ -14,6 +14,7 @@ from optgen.crosscheck.ptx.module import (
     Special,
     Symbol,
 )
+from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Condition
 from optgen.translation.ptx_integers import Poly
 from optgen.translation.ptx_state import (
@@ -133,6 +134,8 @@ def real(
     if isinstance(value, int) and not isinstance(value, bool):
         bits = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}[kind]
         return constant(context, value & ((1 << bits) - 1), kind)
+    if isinstance(value, Word):
+        return context.note(context.bits.value(value, kind), instruction)
     if not isinstance(value, Term) or value.type != kind:
         refuse(instruction, f"{_words(value)} as {kind}")
     return value
@@ -161,6 +164,8 @@ def _words(value: Value) -> str:
             return "the bits of an address"
         case Half():
             return "half of a value"
+        case Word():
+            return "the bits of a value"
         case int() | Poly():
             return f"the integer {value}"
     return "a condition"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from optgen.crosscheck.ptx import Module, PtxUnsupported, parse
 from optgen.crosscheck.ptx.module import Entry, Instruction
 from optgen.translation import expand
+from optgen.translation.bits.words import Bits
 from optgen.translation.ptx_coverage import Coverage
 from optgen.translation.ptx_explore import Event, Explorer
 from optgen.translation.ptx_families import resolve
@@ -51,12 +52,14 @@ class PtxReading:
         paths: The ways on which elements are written, those with the same outputs joined.
         notes: What is assumed of the launch and of the arrays, as sentences.
         origins: The instruction that first made each term.
+        bits: What turned words into values.
     """
 
     entry: str
     paths: tuple[Path, ...]
     notes: tuple[str, ...]
     origins: Mapping[Term, Instruction]
+    bits: Bits
 
 
 def read_ptx(module: Module | str, entry: str, signature: Signature, store: Terms) -> PtxReading:
@@ -97,7 +100,8 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
         needs |= {ONE_DIMENSION: None}
     else:
         needs |= {f"n{name} is 1": None for name in unused}
-    return PtxReading(entry, _paths(context, events), tuple(needs), context.origins)
+    paths = _paths(context, events)
+    return PtxReading(entry, paths, tuple(needs), context.origins, context.bits)
 
 
 def find_entry(module: Module | str, entry: str) -> Entry:
@@ -208,8 +212,12 @@ class _Rebase:
             return store.make("element", term.type, payload=(array, distance))
         if not term.operands:
             return term
+        if term.operation in ("bits", "whole"):
+            return self._context.bits.rebuilt(term, self.term)
         operands = tuple(self.term(operand) for operand in term.operands)
         if term.operation == "select":
+            if operands[0].operation == "bit":
+                raise Unsupported("a choice by the bits of values")
             mask = expand.compare(
                 store, operands[0].operation, *operands[0].operands, flushed=operands[0].flushed
             )

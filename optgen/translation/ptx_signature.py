@@ -9,6 +9,7 @@ from types import MappingProxyType
 from optgen.backends.abi import Abi, Launch
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Register, Symbol
 from optgen.ir import Kernel
+from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Aligned, implied
 from optgen.translation.ptx_indices import WRAPS
 from optgen.translation.ptx_integers import Number, Poly, add, divide_exactly, symbol
@@ -70,7 +71,11 @@ def signature(kernel: Kernel, called: Abi, launch: Launch) -> Signature:
     size = kernel.arithmetic.size
     values = {"scalars": kernel.tensor_scalars}
     return Signature(
-        arrays={place: Array(name, dtype) for name, place in places.items() if name in buffers},
+        arrays={
+            place: Array(name, kernel.buffer(name).dtype.value)
+            for name, place in places.items()
+            if name in buffers
+        },
         scalars={
             (places["args"], size * index): Scalar(name, dtype)
             for index, name in enumerate(called.fields)
@@ -117,6 +122,8 @@ class Arrays:
                 self._scalar(instruction, pointer, names, kind, lane) for lane in range(lanes)
             )
         array, first = self._place(state, instruction, pointer, kind, lanes)
+        if kind == "s16":
+            refuse(instruction, "a value of two bytes is loaded as a number with a sign")
         values: list[Value] = []
         for lane in range(lanes):
             place = (array.name, add(first, lane))
@@ -142,6 +149,11 @@ class Arrays:
             refuse(instruction, f"a store to {pointer.array}, which is bound to scalars")
         array, first = self._place(state, instruction, pointer, kind, len(values))
         for lane, value in enumerate(values):
+            if isinstance(value, Word):
+                value = self.context.bits.value(
+                    self.context.bits.resized(value, width(kind)), array.type
+                )
+                self.context.note(value, instruction)
             if not isinstance(value, Term) or value.type != array.type:
                 refuse(instruction, f"what is stored is no value of type {array.type}")
             state.memory[array.name, add(first, lane)] = value

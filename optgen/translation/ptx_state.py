@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction
 from optgen.translation import expand
+from optgen.translation.bits.words import Bits, Word
 from optgen.translation.ptx_conditions import Aligned, Atom, Both, Condition, Less, Not, Zero
 from optgen.translation.ptx_integers import Number, Poly, Quotients
 from optgen.translation.terms import Term, Terms, TermType
@@ -45,7 +46,7 @@ class Lost:
     reason: str
 
 
-Value = int | Poly | Pointer | Mixed | Term | Half | Condition | Lost
+Value = int | Poly | Pointer | Mixed | Term | Word | Half | Condition | Lost
 Place = tuple[str, Number]
 """An array and the number of an element."""
 
@@ -129,6 +130,10 @@ class Context:
     assumptions: dict[str, None] = field(default_factory=dict)
     scalars: dict[str, str] = field(default_factory=dict)
     places: dict[Place, int] = field(default_factory=dict)
+    bits: Bits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bits = Bits(self.store)
 
     def before(self, place: Place, type_: TermType) -> Term:
         """Return the value of an element before the step, by the number of its place."""
@@ -192,5 +197,7 @@ def _choose(context: Context, mask: Term, yes: Value | None, no: Value | None) -
     if a is not None and b is not None:
         return either(Both(mask, a), Both(Not(mask), b))
     if isinstance(yes, Term) and isinstance(no, Term) and yes.type == no.type:
-        return expand.choose(context.store, mask, yes, no)
+        return context.bits.select(mask, yes, no)
+    if isinstance(yes, Word) and isinstance(no, Word) and yes.width == no.width:
+        return context.bits.choose(mask, yes, no)
     return Lost("it depends on a condition on values")

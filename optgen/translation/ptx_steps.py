@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from optgen.crosscheck.ptx.module import Address, Instruction, Operand, Register, Vector
-from optgen.translation import expand, ptx_floats, ptx_indices
+from optgen.translation import ptx_bits, ptx_floats, ptx_indices
+from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Both, Condition, Fork, Not, evaluate
 from optgen.translation.ptx_integers import Poly
 from optgen.translation.ptx_operands import FLOATS, address, condition, read, width
@@ -123,6 +124,8 @@ def _value(context: Context, state: State, instruction: Instruction) -> Value:
         half = _halves(state, instruction)
         if half is not None:
             return half
+    if ptx_bits.apply(state, instruction):
+        return ptx_bits.operation(context, state, instruction)
     if opcode == "cvt":
         if any(m in FLOATS for m in instruction.modifiers):
             return ptx_floats.convert(context, state, instruction)
@@ -174,11 +177,18 @@ def _chosen(
     context: Context, state: State, instruction: Instruction, chosen: Condition, a: Value, b: Value
 ) -> Value:
     holds = evaluate(chosen, state.facts, context.known, context.store)
+    kind = instruction.modifiers[-1]
     if isinstance(holds, bool):
         return a if holds else b
+    if isinstance(a, int) and isinstance(b, int) and kind not in FLOATS:
+        words = (ptx_bits.word(context, instruction, v, kind) for v in (a, b))
+        return context.bits.choose(holds, *words)
     a, b = _as_real(context, a, b), _as_real(context, b, a)
     if isinstance(a, Term) and isinstance(b, Term) and a.type == b.type:
-        return expand.choose(context.store, holds, a, b)
+        return context.bits.select(holds, a, b)
+    if isinstance(a, Word) or isinstance(b, Word):
+        words = (ptx_bits.word(context, instruction, v, kind) for v in (a, b))
+        return context.bits.choose(holds, *words)
     return Lost("it depends on a condition on values")
 
 
@@ -210,6 +220,10 @@ def _halves(state: State, instruction: Instruction) -> Value | None:
 def _compare(context: Context, state: State, instruction: Instruction) -> None:
     kind = instruction.modifiers[-1]
     floats = kind in FLOATS
+    if not floats and ptx_bits.apply(state, instruction):
+        value = ptx_bits.compare(context, state, instruction)
+        write(context, state, instruction, instruction.operands[0], value)
+        return
     words = tuple(m for m in instruction.modifiers if m not in ("and", "or", "xor"))
     semantics = ptx_floats.compare if floats else ptx_indices.compare
     if len(words) != len(instruction.modifiers):

@@ -8,16 +8,17 @@ of additions included.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 from optgen.backends.abi import BLOCK, Launch, abi, chunks, stage_buffers
 from optgen.crosscheck.ptx import Module
-from optgen.ir import CHUNK, LANES, Elementwise, Kernel, Scalars
+from optgen.ir import CHUNK, LANES, RANDOM, Elementwise, Kernel, Scalars
 from optgen.translation import expand
-from optgen.translation.kernel_terms import run, term
+from optgen.translation.bits.differences import differs
+from optgen.translation.kernel_terms import kept, loaded, run, term
 from optgen.translation.ptx_block import Words, run_blocks
-from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_reading import find_entry
 from optgen.translation.terms import Term, Terms, TermType
 
@@ -54,18 +55,37 @@ CHUNKS = (0, 1, 2, 3, 5)
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Values before a launch: each element of an array is a term of its own."""
+    """Values before a launch: each element of an array is a term of its own.
+
+    Attributes:
+        store: Where terms are built.
+        type: The type of arithmetic.
+        kept: The types of arrays that are kept in another one.
+    """
 
     store: Terms
     type: TermType
+    kept: Mapping[str, TermType] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kernel: Kernel, store: Terms) -> Values:
+        """Return the values of a kernel."""
+        kept: dict[str, TermType] = {b.name: b.dtype.value for b in kernel.buffers}
+        word: TermType = "bits16"
+        kept |= dict.fromkeys(RANDOM if kernel.random else (), word)
+        return cls(store, kernel.arithmetic.value, kept)
 
     def array(self, name: str, count: int) -> list[Term | None]:
         """Return the elements of an array."""
         return [self.at(name, index) for index in range(count)]
 
+    def kind(self, name: str) -> TermType:
+        """Return the type of an array's elements."""
+        return self.kept.get(name, self.type)
+
     def at(self, name: str, index: int) -> Term:
         """Return one element."""
-        return self.store.make("element", self.type, payload=(name, index))
+        return self.store.make("element", self.kind(name), payload=(name, index))
 
 
 def compare_sums(
@@ -129,7 +149,7 @@ def _pass(
 ) -> str:
     n = size.n
     entry = find_entry(module, launch.entry)
-    values = Values(Terms(), kernel.arithmetic.value)
+    values = Values.of(kernel, Terms())
     called = abi(kernel)
     arrays = {name: values.array(name, n) for name in stage_buffers(kernel, stage)}
     scratch: dict[str, list[Term | None]] = {
@@ -137,7 +157,7 @@ def _pass(
         "scalars": values.array("scalars", called.scalars),
     }
     arrays |= {name: scratch[name] for name in scratch if name in launch.parameters}
-    words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type)
+    words = Words(entry, arrays, _parameters(kernel, launch, values, n), values.type, values.kept)
     run_blocks(entry, words, values.store, grid=size.grid, threads=BLOCK, aligned=size.aligned)
     wanted = wanted_pass(kernel, stage, values, n)
     return _compare(wanted, words)
@@ -152,9 +172,11 @@ def wanted_pass(
     shared = {name: values.at("scalars", i) for i, name in enumerate(kernel.tensor_scalars)}
     terms: list[list[Term]] = [[] for _ in stage.reductions]
     for index in range(n):
-        local = {name: values.at(name, index) for name in stage.loads} | shared
+        here = partial(_at, values, index)
+        local = loaded(kernel, stage, values.store, here) | shared
         run(values.store, stage.body, local, kernel.arithmetic.value)
-        wanted |= {(name, index): local[name] for name in stage.stores}
+        stored = kept(kernel, stage, values.store, local)
+        wanted |= {(name, index): value for name, value in stored.items()}
         for found, reduction in zip(terms, stage.reductions, strict=True):
             found.append(term(values.store, reduction.value, local, kernel.arithmetic.value))
     for found, reduction in zip(terms, stage.reductions, strict=True):
@@ -164,6 +186,10 @@ def wanted_pass(
             inside += [zero] * (CHUNK - len(inside))
             wanted["partials", place * chunks(n) + chunk] = chunk_sum(values.store, inside)
     return wanted
+
+
+def _at(values: Values, index: int, name: str, _: TermType) -> Term:
+    return values.at(name, index)
 
 
 def chunk_sum(store: Terms, elements: Sequence[Term]) -> Term:
@@ -194,7 +220,7 @@ def _finish(kernel: Kernel, index: int, launch: Launch, module: Module | str, n:
     assert isinstance(stage, Scalars)
     assert isinstance(previous, Elementwise)
     entry = find_entry(module, launch.entry)
-    values = Values(Terms(), kernel.arithmetic.value)
+    values = Values.of(kernel, Terms())
     called = abi(kernel)
     count = chunks(n)
     earlier = {
@@ -225,6 +251,6 @@ def _compare(wanted: Mapping[tuple[str, int], Term], words: Words) -> str:
         found = words.arrays[array][index]
         if found is None:
             return f"{array} at {index} is not written"
-        if found is not value:
-            return f"{array} at {index}: {describe(value, found, {})}"
+        if said := differs(words.bits, value, found):
+            return f"{array} at {index}: {said}"
     return ""

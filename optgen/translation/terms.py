@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal as OneOf
 
-TermType = OneOf["float16", "bfloat16", "float32", "float64", "mask"]
+TermType = OneOf["float16", "bfloat16", "float32", "float64", "mask", "bits16", "bits32", "bits64"]
+"""Types of values; `"bits16"` and its like are words, which are no floats."""
 
 Rounding = OneOf["", "nearest", "fusible", "approx", "down", "up", "zero"]
 """How a result is rounded; empty where nothing is.
@@ -33,7 +34,8 @@ class Term:
 
     Attributes:
         operation: `"element"`, `"scalar"`, `"constant"`, an operation of `ir.OPERATIONS`, or
-            one that only compiled code has (`"fma"`, `"convert"`).
+            one that only compiled code has (`"fma"`, `"convert"`). What is made of bits and is
+            no conversion: `"bits"`, a value, `"bit"`, a comparison, `"whole"`, an integer.
         type: Type of the value.
         operands: What it is computed from.
         payload: Name of an array or scalar; exact value of a constant, `"nan"`, `"inf"`,

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from optgen.backends.conversions import _C, _CUDA, _HELPERS
-from optgen.crosscheck.philox import philox
 from optgen.crosscheck.ptx import Memory, launch, parse
 from optgen.errors import BackendUnavailable
+from optgen.philox import philox
 from optgen.render import render
 from optgen.runtime.compiler import find_compiler
 from optgen.runtime.libraries import compiled_library

@@ -86,7 +86,7 @@ def test_constants_of_c(text, value):
 
 def test_constants_that_are_not_read():
     assert number("1.0l") is None
-    assert number("0x1p3f") is None
+    assert number("0x1p3l") is None
     assert number("0x1.8p3") is None
     assert number("99999999999999999999") is None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.ir import Elementwise, Kernel, Scalars
 from optgen.translation.c.code import Float, Function, Int, Many, Ptr, Type
+from optgen.translation.c.drawing import draws, words
 from optgen.translation.c.integers import Whole
 from optgen.translation.c.memory import Memory, Pointer, Value
 from optgen.translation.terms import Terms, TermType
@@ -29,7 +30,8 @@ def stage_parameters(kernel: Kernel, index: int) -> tuple[str, ...]:
     stage = kernel.stages[index]
     if isinstance(stage, Scalars):
         return ("args", "chunks", "partials", "stride", "scalars")
-    sums = ("partials", "stride") if stage.reductions else ()
+    sums: tuple[str, ...] = ("partials", "stride") if stage.reductions else ()
+    sums += ("first", "tensor") if draws(kernel, index) else ()
     shared = ("scalars",) if reads_tensor_scalars(kernel, stage) else ()
     return ("n", "args", *stage_buffers(kernel, stage), *sums, *shared)
 
@@ -40,7 +42,7 @@ class Arguments:
 
     Attributes:
         fields: The value of each field.
-        type: Its type.
+        type: Its type; of words, which stand last, another one of the same size.
     """
 
     fields: tuple[Value, ...]
@@ -59,7 +61,9 @@ def arguments(kernel: Kernel, store: Terms) -> Arguments:
     """Return the host values of a kernel, each a symbol."""
     kind: TermType = kernel.arithmetic.value
     names = abi(kernel).fields or ("unused",)  # C knows no empty structure
-    return Arguments(tuple(store.scalar(name, kind) for name in names), kind)
+    values = [store.scalar(name, kind) for name in names]
+    values += [store.scalar(name, "bits32") for name in words(kernel)]
+    return Arguments(tuple(values), kind)
 
 
 def bound(

@@ -39,7 +39,7 @@ def known_call(name: str) -> Hook | None:
             return _float
         if found[1] in ("umax", "umin", "smax", "smin"):
             return _extreme
-    if name.startswith("llvm.memcpy."):
+    if name == "memcpy" or name.startswith("llvm.memcpy."):
         return _copied
     if name.startswith("llvm.memset."):
         return _filled

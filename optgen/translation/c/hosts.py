@@ -7,15 +7,18 @@ compared by itself at many exponents.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from optgen.backends.abi import abi
 from optgen.ir import DType, Kernel
 from optgen.translation import expand
+from optgen.translation.bits.words import Bits, Word
+from optgen.translation.c import bitwise
 from optgen.translation.c.binding import base_name
 from optgen.translation.c.calls import is_default_environment, known_call
 from optgen.translation.c.code import Float, Program, Step
+from optgen.translation.c.drawing import words
 from optgen.translation.c.floats import Settling
 from optgen.translation.c.integers import Whole
 from optgen.translation.c.machine import Hook, Machine
@@ -71,14 +74,23 @@ def compare_host(kernel: Kernel, program: Program) -> str:
     before += [given[name] for name in states]
     after = [convert(store, host[name], kind) for name in fields] + [host[name] for name in states]
     settling, never = Settling(store), expand.truth(store, False)
+    bits = Bits(store)
     inside = settling.settle(_inside(kernel, store, given))
     outside = expand.logic(store, "not", inside)
     try:
-        for path, found in _paths(kernel, program, settling, given, before):
+        for path, found, words_ in _paths(kernel, program, settling, bits, given, before):
             wanted = after
-            if expand.logic(store, "and", path, inside) is never:
+            leaves = expand.logic(store, "and", path, inside) is never
+            both = not leaves and expand.logic(store, "and", path, outside) is not never
+            if said := _words_differ(kernel, bits, given, words_, changed=not leaves):
+                if both:
+                    raise Unsupported(
+                        f"{said} for hyperparameters inside their domains and outside"
+                    )
+                return f"{host_name(kernel)}: {said}"
+            if leaves:
                 wanted = before
-            elif expand.logic(store, "and", path, outside) is not never:
+            elif both:
                 wanted = [expand.choose(store, inside, *p) for p in zip(after, before, strict=True)]
             for label, *pair in zip((*fields, *states), wanted, found, strict=True):
                 one, other = map(settling.settle, pair)
@@ -90,6 +102,29 @@ def compare_host(kernel: Kernel, program: Program) -> str:
                     return f"{host_name(kernel)}: {label}: {describe(one, other, {})}"
     except Fault as fault:
         return f"{host_name(kernel)}: {fault}"
+    return ""
+
+
+def _words_differ(
+    kernel: Kernel,
+    bits: Bits,
+    given: Mapping[str, Term],
+    found: Sequence[Word],
+    *,
+    changed: bool,
+) -> str:
+    """Compare the words behind the host values: the seed, and the step in two words."""
+    for name, word in zip(words(kernel), found, strict=True):
+        wanted = bits.of(bits.store.scalar(f"{name} before", "bits32"))
+        if changed:
+            source = given["seed" if name == "seed" else "step"]
+            whole = bits.store.make("to_whole", "bits64", (source,), rounding="zero")
+            wanted = bits.of(whole)
+            if name == "step_high":
+                wanted = bits.shifted("lshr", wanted, 32)
+            wanted = bits.resized(wanted, 32)
+        if not bits.same(word, wanted):
+            return f"{name} is another"
     return ""
 
 
@@ -106,13 +141,15 @@ def _paths(
     kernel: Kernel,
     program: Program,
     settling: Settling,
+    bits: Bits,
     given: Mapping[str, Term],
     before: list[Term],
-) -> Iterator[tuple[Term, list[Term]]]:
+) -> Iterator[tuple[Term, list[Term], list[Word]]]:
     """Run the function on every path that its branches on floats allow.
 
     Yields:
-        The mask of the values that take a path, and the fields and scalar states after it.
+        The mask of the values that take a path, the fields and scalar states after it, and
+        the words behind the fields.
 
     Raises:
         Fault: The caller's environment is computed in, or not given back.
@@ -126,9 +163,11 @@ def _paths(
         numbers.writable = False
         kept = _row("scalar_states", before[fields:], 8)
         unused = [store.scalar("unused", kernel.arithmetic.value)]
-        args = _row("args", before[:fields] or unused, width)
+        words_ = [store.scalar(f"{name} before", "bits32") for name in words(kernel)]
+        args = _row("args", [*(before[:fields] or unused), *words_], width)
         environment = _Environment()
         machine = Machine(program, store, environment.hook, side=path.side)
+        machine.bits = bits
         machine.watch = partial(environment.watch, machine)
         places = Pointer(numbers, 0), given["step"], given["numel"], Pointer(kept, 0)
         try:
@@ -142,7 +181,12 @@ def _paths(
             found += [kept.cells[i * 8][0] for i in range(len(kernel.scalar_states))]
             if not all(isinstance(value, Term) for value in found):
                 raise Unsupported("a host value is no float")
-            yield path.mask, [value for value in found if isinstance(value, Term)]
+            behind = [args.cells[i * width][0] for i in range(fields, fields + len(words_))]
+            yield (
+                path.mask,
+                [value for value in found if isinstance(value, Term)],
+                [bitwise.word(machine, value, 32) for value in behind],
+            )
         finally:
             done = not open_paths
         if done:

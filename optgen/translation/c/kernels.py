@@ -13,6 +13,7 @@ from functools import partial
 
 from optgen.ir import Elementwise, Kernel
 from optgen.translation.c.binding import base_name, stage_name
+from optgen.translation.c.drawing import FILL, fill_differs
 from optgen.translation.c.hosts import compare_host, host_name
 from optgen.translation.c.reading import Reading
 from optgen.translation.c.stages import compare_elements
@@ -60,6 +61,8 @@ def compare_c(
             parts.append((name, partial(compare_sums, kernel, index, program, sizes)))
     parts.append((base_name(kernel), partial(compare_walk, kernel, program)))
     parts.append((host_name(kernel), partial(compare_host, kernel, program)))
+    if kernel.random:
+        parts.append((FILL, partial(fill_differs, program)))
     for name, compare in parts:
         try:
             found = compare()

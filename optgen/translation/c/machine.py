@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from optgen.translation import expand
+from optgen.translation.bits.words import Bits
+from optgen.translation.c import bitwise
 from optgen.translation.c.code import (
     Float,
     Function,
@@ -31,9 +33,13 @@ from optgen.translation.c.code import (
 )
 from optgen.translation.c.integers import Condition, Facts
 from optgen.translation.c.memory import Blank, Memory, Pointer, Store, Value, read
-from optgen.translation.c.operations import OPERATIONS, flat_types
+from optgen.translation.c.operations import OPERATIONS
+from optgen.translation.c.retyping import flat_types
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
+
+_WIDEST = 64
+"""Bits of an integer whose type is not at hand: those above its own are 0."""
 
 _LONGEST = 3_000_000
 """Steps after which a run is given up."""
@@ -96,6 +102,10 @@ class Machine:
     watch: Callable[[Step], None] = lambda step: None
     side: Callable[[Term], bool] | None = None
     steps: int = 0
+    bits: Bits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bits = Bits(self.store)
 
     def call(self, name: str, arguments: tuple[Value, ...]) -> Value:
         """Run a function and return its value; 0 where it has none.
@@ -235,7 +245,9 @@ class Machine:
                 for side in (yes, no)
             )
         if isinstance(yes, Term) and isinstance(no, Term) and yes.type == no.type:
-            return expand.choose(self.store, mask, yes, no)
+            return self.bits.select(mask, yes, no)
+        if isinstance(yes, bitwise.NUMBERS) and isinstance(no, bitwise.NUMBERS):
+            return bitwise.chosen(self, mask, yes, no, _WIDEST)
         if isinstance(yes, tuple) and isinstance(no, tuple):
             return tuple(self.either(mask, a, b) for a, b in zip(yes, no, strict=True))
         return Blank.LOST

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from optgen.translation.bits.words import Word
 from optgen.translation.c.code import Symbol
 from optgen.translation.c.integers import Condition, Linear, Whole, plus
 from optgen.translation.terms import Term
@@ -60,13 +61,23 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Cells that were read as an integer: they can be written elsewhere, and nothing more."""
+    """Cells that were read as an integer; most are written elsewhere, and nothing more."""
 
     cells: tuple[tuple[Value, int], ...]
 
 
 Value = (
-    bool | int | Linear | Condition | Term | Pointer | Symbol | Blank | Raw | tuple["Value", ...]
+    bool
+    | int
+    | Linear
+    | Condition
+    | Term
+    | Word
+    | Pointer
+    | Symbol
+    | Blank
+    | Raw
+    | tuple["Value", ...]
 )
 
 
@@ -135,7 +146,19 @@ def read(pointer: Pointer, size: int, *, raw: bool = False) -> Value:
         first = found[1]
         rest = read(pointer.moved(first), size - first, raw=True)
         return Raw((found, *(rest.cells if isinstance(rest, Raw) else ((rest, size - first),))))
-    raise Unsupported(f"{memory.name}: at {pointer.offset} no value of {size} bytes begins")
+    part = _part(memory, pointer.offset, size)
+    if part is None:
+        raise Unsupported(f"{memory.name}: at {pointer.offset} no value of {size} bytes begins")
+    return part
+
+
+def _part(memory: Memory, offset: Whole, size: int) -> int | None:
+    """Return bytes of a whole number that is written there, low bytes first; None if none is."""
+    for before in range(8):
+        value, width = memory.cells.get(plus(offset, -before), (None, 0))
+        if isinstance(value, int) and not isinstance(value, bool) and before + size <= width:
+            return value >> 8 * before & ((1 << 8 * size) - 1)
+    return None
 
 
 def _inside(pointer: Pointer, size: int, what: str) -> Memory:

@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from optgen.translation import expand
-from optgen.translation.c import floats
+from optgen.translation.bits.words import Word
+from optgen.translation.c import bitwise, floats
 from optgen.translation.c.code import (
     Float,
     Int,
     Many,
-    Ptr,
     Step,
     Struct,
     Type,
@@ -27,6 +27,7 @@ from optgen.translation.c.integers import (
     scaled,
 )
 from optgen.translation.c.memory import Blank, Pointer, Raw, Value, read
+from optgen.translation.c.retyping import bitcast
 from optgen.translation.c.wholes import (
     around,
     bits_of,
@@ -91,6 +92,8 @@ def _select(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     mask, yes, no = operands
 
     def apply(mask: Value, yes: Value, no: Value) -> Value:
+        if isinstance(mask, Term) and bitwise.is_bits(yes, no):
+            return bitwise.chosen(machine, mask, yes, no, bits_of(step.kind))
         if isinstance(mask, Term):
             return machine.either(mask, yes, no)
         if isinstance(mask, Condition) and isinstance(no, bool) and not no:
@@ -123,9 +126,13 @@ def _convert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
             assert isinstance(target, Float)
             return floats.cast(machine.store, _term(value), target.name)
         if name == "fptoui":
-            return _to_whole(_term(value), bits_of(target))
+            return _to_whole(machine, _term(value), bits_of(target))
+        if isinstance(target, Float) and isinstance(value, Word | Raw):
+            return bitwise.from_whole(machine, name, value, bits_of(source), target.name)
         if isinstance(target, Float):
             return _from_whole(machine, name, value, bits_of(source), target)
+        if isinstance(value, Word | Raw):
+            return bitwise.resized(machine, name, value, bits_of(source), bits_of(target))
         if isinstance(value, Term | Condition) and name == "zext":
             return value  # a truth value stays one
         bits = bits_of(target)
@@ -144,10 +151,12 @@ def _convert(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
     return each(step.kind, apply, *operands)
 
 
-def _to_whole(value: Term, bits: int) -> int:
+def _to_whole(machine: Machine, value: Term, bits: int) -> Value:
     payload = value.payload
-    if value.operation != "constant" or not isinstance(payload, Fraction):
-        raise Unsupported("a float that is not known becomes a whole number")
+    if value.operation != "constant":
+        return bitwise.to_whole(machine, value, bits)
+    if not isinstance(payload, Fraction):
+        raise Unsupported(f"{payload} becomes a whole number")
     if not 0 <= payload < 1 << bits:
         raise Unsupported(f"{payload} becomes a whole number without sign")
     return int(payload)
@@ -163,28 +172,6 @@ def _from_whole(machine: Machine, name: str, value: Value, bits: int, to: Float)
     if name == "sitofp" and not isinstance(value, bool):
         value = signed(value, bits)
     return floats.whole_number(machine.store, value, to.name)
-
-
-def _bitcast(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
-    (value,) = operands
-    if step.kind == step.other or (isinstance(step.kind, Ptr) and isinstance(step.other, Ptr)):
-        return value
-    if isinstance(value, Raw):
-        cells = tuple(cell for cell, _ in value.cells)
-        wanted = flat_types(step.kind)
-        if [size for _, size in value.cells] == [size_of(kind) for kind in wanted]:
-            return cells if isinstance(step.kind, Many) else cells[0]
-    raise Unsupported(f"bits of a {type(value).__name__.lower()} are taken for another type")
-
-
-def flat_types(kind: Type) -> list[Type]:
-    """Return the types of the numbers in a value."""
-    match kind:
-        case Many(count, of):
-            return flat_types(of) * count
-        case Struct(fields):
-            return [inner for f in fields for inner in flat_types(f)]
-    return [kind]
 
 
 def _address(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
@@ -211,7 +198,10 @@ def _address(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
 
 
 def _load(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
-    return loaded(_pointer(operands[0]), step.kind)
+    found = loaded(_pointer(operands[0]), step.kind)
+    if isinstance(step.kind, Float) and isinstance(found, Word):
+        return bitwise.value(machine, found, step.kind.name, 8 * size_of(step.kind))
+    return found
 
 
 def loaded(pointer: Pointer, kind: Type) -> Value:
@@ -227,7 +217,7 @@ def loaded(pointer: Pointer, kind: Type) -> Value:
         return Raw(((value, size_of(kind)),))
     if isinstance(kind, Float) and isinstance(value, Term) and value.type != kind.name:
         raise Unsupported(f"a {value.type} is read as a {kind.name}")
-    if isinstance(kind, Float) and not isinstance(value, Term | Blank):
+    if isinstance(kind, Float) and not isinstance(value, Term | Word | Blank):
         raise Unsupported("what is read is no float")
     return value
 
@@ -309,7 +299,7 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("extractelement", "extractvalue"), _extract),
     **dict.fromkeys(("insertelement", "insertvalue"), _insert),
     **dict.fromkeys(("inttoptr", "ptrtoint"), _number),
-    "fcmp": _fcmp, "icmp": icmp, "select": _select, "bitcast": _bitcast,
+    "fcmp": _fcmp, "icmp": icmp, "select": _select, "bitcast": bitcast,
     "getelementptr": _address, "load": _load, "store": _store, "shufflevector": _shuffle,
     "copy": _copy, "freeze": _copy,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from optgen.translation.bits.words import Word
 from optgen.translation.c.code import Function, Step
 from optgen.translation.c.integers import (
     Condition,
@@ -67,6 +68,7 @@ class Elements:
 
     store: Terms
     arrays: dict[str, tuple[Memory, int]] = field(default_factory=dict)
+    kinds: dict[str, TermType] = field(default_factory=dict)
     done: Whole = 0
     lanes: list[Lanes] = field(default_factory=list)
     step: int = 0
@@ -75,6 +77,12 @@ class Elements:
 
     def array(self, name: str, kind: TermType, width: int, *, writable: bool) -> Memory:
         """Return an array of such elements."""
+        memory = Memory(name, None, writable=writable)
+        self.adopt(memory, name, kind, width)
+        return memory
+
+    def adopt(self, memory: Memory, name: str, kind: TermType, width: int) -> None:
+        """Let a piece of memory be an array of such elements."""
 
         def given(offset: Whole, size: int) -> Value:
             if self.mode == "outside":
@@ -85,9 +93,8 @@ class Elements:
             lane = 0 if self.mode == "first" else self._lane(name, offset)
             return self.store.make("element", kind, payload=(name, lane))
 
-        memory = Memory(name, None, given=given, writable=writable)
-        self.arrays[name] = (memory, width)
-        return memory
+        memory.size, memory.given = None, given
+        self.arrays[name], self.kinds[name] = (memory, width), kind
 
     def _lane(self, name: str, offset: Whole) -> int:
         """Return which element of its pass lies at an offset."""
@@ -225,6 +232,8 @@ class Elements:
             for offset, (value, size) in memory.cells.items():
                 if forget:
                     continue
+                if size == width and isinstance(value, Word):
+                    value = machine.bits.value(value, self.kinds[name])
                 if size != width or not isinstance(value, Term):
                     raise Unsupported(f"{name}: {size} bytes are written")
                 found.setdefault(name, {})[self._lane(name, offset)] = value

@@ -25,7 +25,7 @@ from optgen.verify.verdicts import Unsupported
 _SECONDS = 60
 _OUT_OF_LINE = re.compile(
     r"^static (?:inline )?"
-    r"((?:void|double) (?:optgen_\w+?_(?:update|stage\d+)(?:_part)?|ipow_\w+)\()",
+    r"((?:void|double) (?:optgen_\w+?_(?:update|stage\d+)(?:_part)?|ipow_\w+|fill_random)\()",
     re.MULTILINE,
 )
 _ONE_MEANING = re.compile(

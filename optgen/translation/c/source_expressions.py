@@ -60,13 +60,13 @@ class Expressions:
         raise self._f.refused(node, "what is written to")
 
     def field(self, node: Any, place: Place, index: int) -> Place:
-        """Return one field of a structure."""
+        """Return one field of a structure, or one element of an array."""
         kind = place.type
-        assert isinstance(kind, Struct)
+        assert isinstance(kind, Struct | Many)
         assert place.address is not None
         zero, at = Number(0, Int(64)), Number(index, Int(32))
         where = self._f.compute(node, "getelementptr", POINTER, place.address, zero, at, other=kind)
-        return Place(kind.fields[index], address=where)
+        return Place(kind.of if isinstance(kind, Many) else kind.fields[index], address=where)
 
     def _field(self, node: Any) -> Place:
         if node.type == "->":
@@ -157,7 +157,9 @@ class Expressions:
         if node.op == "*":
             return self._loaded(node, self.place(node))
         if node.op == "sizeof":
-            return Result(Number(size_of(f.file.type(node.expr)), ULONG), ULONG)
+            named = type(node.expr).__name__ == "Typename"
+            kind = f.file.type(node.expr) if named else self.place(node.expr).type
+            return Result(Number(size_of(kind), ULONG), ULONG)
         value = self.read(node.expr)
         if node.op == "!":
             truth = f.truth(node, value)
@@ -294,6 +296,11 @@ class Expressions:
             for value, kind in zip(given, kinds, strict=True)
         ]  # fmt: skip
         found = f.compute(node, "call", returned, *operands, words=(name,))
+        if isinstance(returned, Struct):  # is known by its address, as all structures are
+            place = Place(returned, address=f.compute(node, "alloca", POINTER, other=returned))
+            f.write(node, place, found)
+            assert place.address is not None
+            found = place.address
         return Result(found, returned)
 
 

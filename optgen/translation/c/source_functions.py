@@ -93,10 +93,12 @@ class FunctionReader:
                 self._scopes[0][p.name] = Place(kind, address=Register(name))
                 parameters.append((name, POINTER))
                 continue
-            if p.name in self._addressed:
-                raise self.refused(p, "the address of a parameter")
             parameters.append((name, kind))
             self._scopes[0][p.name] = Place(kind, name)
+            if p.name in self._addressed:
+                place = Place(kind, address=self.compute(p, "alloca", POINTER, other=kind))
+                self.write(p, place, Register(name))
+                self._scopes[0][p.name] = place
         self.statement(node.body)
         self.go("return")
         self.begin("return")
@@ -247,18 +249,27 @@ class FunctionReader:
             self.write(node, place, Word("poison", kind))
 
     def _initialised(self, node: Any, place: Place, init: Any) -> None:
-        """Set the fields of a structure from a list, as far as there is one."""
+        """Set a structure or an array from a list or from another one, if there is one."""
         if init is None:
             return
         kind = place.type
-        if type(init).__name__ != "InitList" or not isinstance(kind, Struct):
+        if type(init).__name__ != "InitList":
+            value = self.expressions.read(init)
+            if not isinstance(kind, Struct) or value.type != kind:
+                raise self.refused(node, "how a variable begins")
+            self.write(node, place, self.compute(node, "load", kind, value.operand))
+            return
+        if not isinstance(kind, Struct | Many):
             raise self.refused(node, "how a variable begins")
-        if len(init.exprs) != len(kind.fields):
+        if len(init.exprs) != (len(kind.fields) if isinstance(kind, Struct) else kind.count):
             raise self.refused(node, "a list that leaves fields out")
         for index, item in enumerate(init.exprs):
             field = self.expressions.field(node, place, index)
-            value = self.converted(node, self.expressions.read(item), field.type)
-            self.write(node, field, value)
+            if type(item).__name__ == "InitList":
+                self._initialised(node, field, item)
+            else:
+                found = self.converted(node, self.expressions.read(item), field.type)
+                self.write(node, field, found)
 
     def _if(self, node: Any) -> None:
         yes, no, after = (self.fresh(w) for w in ("then", "else", "after"))
@@ -310,7 +321,11 @@ class FunctionReader:
 
     def _return(self, node: Any) -> None:
         if node.expr is not None:
-            value = self.converted(node, self.expressions.read(node.expr), self.returns)
+            found = self.expressions.read(node.expr)
+            if isinstance(self.returns, Struct) and found.type == self.returns:
+                value = self.compute(node, "load", self.returns, found.operand)
+            else:
+                value = self.converted(node, found, self.returns)
             self.emit(Step(line(node), "copy", "%return", self.returns, (value,)))
         self.go("return")
         self.begin(self.fresh("dead"))

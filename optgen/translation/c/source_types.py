@@ -96,9 +96,10 @@ def number(text: str) -> tuple[Number, Type] | None:
             if value < 1 << (kind.bits - isinstance(kind, Signed)):
                 return Number(value, kind), kind
         return None
-    if found := re.fullmatch(r"0x([0-9a-f]+)p([-+]?\d+)", word):
-        real_value = Fraction(int(found[1], 16)) * Fraction(2) ** int(found[2])
-        return Number(float(real_value), DOUBLE), DOUBLE
+    if found := re.fullmatch(r"0x([0-9a-f]+)p([-+]?\d+)(f?)", word):
+        exact = Fraction(int(found[1], 16)) * Fraction(2) ** int(found[2])
+        real = SINGLE if found[3] else DOUBLE
+        return Number(_nearest(exact) if found[3] else float(exact), real), real
     if re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[-+]?\d+)?f?", word):
         single = word.endswith("f")
         exact = Fraction(word.rstrip("f"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from optgen.backends.abi import reads_tensor_scalars
 from optgen.ir import Elementwise, Kernel
+from optgen.translation.bits.differences import differs
+from optgen.translation.bits.words import Bits
 from optgen.translation.c.binding import (
     arguments,
     bound,
@@ -13,13 +15,13 @@ from optgen.translation.c.binding import (
 )
 from optgen.translation.c.calls import known_call
 from optgen.translation.c.code import Program
+from optgen.translation.c.drawing import Drawing, draws
 from optgen.translation.c.floats import Settling
 from optgen.translation.c.integers import Condition, Facts, Linear, compare, minus, symbol
 from optgen.translation.c.machine import EndlessLoop, Machine, Undecided
 from optgen.translation.c.memory import Fault, Memory, Pointer, Value
 from optgen.translation.c.passes import Elements, Lanes
 from optgen.translation.kernel_terms import stage_terms
-from optgen.translation.ptx_difference import describe
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
 
@@ -73,8 +75,16 @@ def _one_way(
     function = program.functions[name]
     n = symbol("n")
     elements = Elements(store)
-    machine = Machine(program, store, known_call, Facts([n]), dict(decided), elements, open_loops)
-    given: dict[str, Value] = {"n": n}
+    first, tensor = symbol("first"), symbol("tensor")
+
+    def fill(memory: Memory, random: str) -> None:
+        elements.adopt(memory, random, "bits16", 2)
+        memory.writable = False
+
+    hooks = Drawing(n, first, tensor, fill).hook if draws(kernel, index) else known_call
+    facts = Facts([n, first])
+    machine = Machine(program, store, hooks, facts, dict(decided), elements, open_loops)
+    given: dict[str, Value] = {"n": n, "first": first, "tensor": tensor}
     for buffer in buffer_parameters(kernel, index):
         described = kernel.buffer(buffer)
         memory = elements.array(
@@ -95,7 +105,7 @@ def _one_way(
     args = arguments(kernel, store)
     machine.call(name, bound(function, stage_parameters(kernel, index), given, args))
     for lanes in elements.lanes:
-        if found := _differs(kernel, stage, store, lanes):
+        if found := _differs(kernel, stage, store, machine.bits, lanes):
             return f"{name}: {found}"
     left = minus(elements.done, n)
     if left == 0:
@@ -109,7 +119,7 @@ def _one_way(
     return f"{name}: {elements.done} elements are done instead of {n}"
 
 
-def _differs(kernel: Kernel, stage: Elementwise, store: Terms, lanes: Lanes) -> str:
+def _differs(kernel: Kernel, stage: Elementwise, store: Terms, bits: Bits, lanes: Lanes) -> str:
     settling = Settling(store)
     for lane in range(lanes.step):
         wanted = stage_terms(kernel, stage, store, lane)
@@ -117,7 +127,6 @@ def _differs(kernel: Kernel, stage: Elementwise, store: Terms, lanes: Lanes) -> 
             found: Term | None = lanes.outputs.get(name, {}).get(lane)
             if found is None:
                 return f"line {lanes.line}: {name} is not written"
-            value, found = settling.settle(value), settling.settle(found)
-            if value is not found:
-                return f"line {lanes.line}: {name}: {describe(value, found, {})}"
+            if value is not found and (said := differs(bits, value, found, settling.settle)):
+                return f"line {lanes.line}: {name}: {said}"
     return ""

@@ -5,11 +5,14 @@ What is shown holds for these sizes, for all values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from optgen.backends.abi import chunks, reads_tensor_scalars
 from optgen.ir import CHUNK, LANES, Elementwise, Kernel, Scalars
+from optgen.translation.bits.conversions import WIDTHS
+from optgen.translation.bits.differences import differs
+from optgen.translation.bits.words import Bits, Word
 from optgen.translation.c.binding import (
     arguments,
     bound,
@@ -19,12 +22,12 @@ from optgen.translation.c.binding import (
 )
 from optgen.translation.c.calls import known_call
 from optgen.translation.c.code import Program
+from optgen.translation.c.drawing import Drawing, draws
 from optgen.translation.c.floats import Settling
 from optgen.translation.c.integers import Linear
-from optgen.translation.c.machine import Machine
+from optgen.translation.c.machine import Hook, Machine
 from optgen.translation.c.memory import Fault, Memory, Pointer, Value
 from optgen.translation.kernel_terms import run
-from optgen.translation.ptx_difference import describe
 from optgen.translation.ptx_sums import Values, halved, wanted_pass
 from optgen.translation.terms import Term, Terms
 from optgen.verify.verdicts import Unsupported
@@ -37,6 +40,9 @@ THOROUGH = (*SIZES, 3 * LANES, CHUNK - 1, CHUNK)
 
 CHUNKS = (0, 1, 2, 3, 5)
 """Numbers of chunks at which the end of a sum is read."""
+
+_FIRST, _TENSOR = 3 * CHUNK, 5
+"""What a chunk that is looked at is of, where it draws random numbers."""
 
 _BESIDE = 3
 """Chunks of other tensors, whose sums lie beside those of the one looked at."""
@@ -71,8 +77,8 @@ def compare_sums(kernel: Kernel, index: int, program: Program, sizes: Sequence[i
     return ""
 
 
-def _array(values: Values, kernel: Kernel, name: str, count: int, *, writable: bool) -> Memory:
-    width = kernel.arithmetic.size
+def _array(values: Values, name: str, count: int, *, writable: bool) -> Memory:
+    width = WIDTHS[values.kind(name)] // 8
 
     def given(offset: int | Linear, size: int) -> Value:
         if not isinstance(offset, int) or offset % width or size != width:
@@ -83,22 +89,39 @@ def _array(values: Values, kernel: Kernel, name: str, count: int, *, writable: b
 
 
 def _call(
-    kernel: Kernel, index: int, program: Program, given: dict[str, Value], values: Values
+    kernel: Kernel,
+    index: int,
+    program: Program,
+    given: dict[str, Value],
+    values: Values,
+    bits: Bits,
 ) -> None:
     name = stage_name(kernel, index)
     function = program.find(name)
     args = arguments(kernel, values.store)
-    machine = Machine(program, values.store, known_call)
+    hooks: Callable[[str], Hook | None] = known_call
+    if draws(kernel, index):
+        n = given["n"]
+        assert isinstance(n, int)
+        width = WIDTHS["bits16"] // 8
+
+        def fill(memory: Memory, random: str) -> None:
+            memory.cells.update({width * i: (values.at(random, i), width) for i in range(n)})
+
+        given = {**given, "first": _FIRST, "tensor": _TENSOR}
+        hooks = Drawing(n, _FIRST, _TENSOR, fill).hook
+    machine = Machine(program, values.store, hooks)
+    machine.bits = bits
     machine.call(name, bound(function, stage_parameters(kernel, index), given, args))
 
 
 def _pass(kernel: Kernel, index: int, program: Program, n: int) -> str:
     stage = kernel.stages[index]
     assert isinstance(stage, Elementwise)
-    values = Values(Terms(), kernel.arithmetic.value)
+    values = Values.of(kernel, Terms())
     width, stride = kernel.arithmetic.size, _BESIDE
     arrays = {
-        name: _array(values, kernel, name, n, writable=name in stage.stores)
+        name: _array(values, name, n, writable=name in stage.stores)
         for name in buffer_parameters(kernel, index)
     }
     partials = Memory("partials", len(kernel.reductions) * stride * width)
@@ -106,8 +129,9 @@ def _pass(kernel: Kernel, index: int, program: Program, n: int) -> str:
     given |= {"n": n, "partials": Pointer(partials, 0), "stride": stride}
     if reads_tensor_scalars(kernel, stage):
         count = len(kernel.tensor_scalars)
-        given["scalars"] = Pointer(_array(values, kernel, "scalars", count, writable=False), 0)
-    _call(kernel, index, program, given, values)
+        given["scalars"] = Pointer(_array(values, "scalars", count, writable=False), 0)
+    bits = Bits(values.store)
+    _call(kernel, index, program, given, values, bits)
     wanted = wanted_pass(kernel, stage, values, n)
     places = {id(r): i for i, r in enumerate(kernel.reductions)}
     sums = {("partials", places[id(r)] * stride) for r in stage.reductions}
@@ -118,25 +142,26 @@ def _pass(kernel: Kernel, index: int, program: Program, n: int) -> str:
     extra = [at for at in partials.cells if ("partials", _exact(at) // width) not in sums]
     if extra:
         return f"partials are written at byte {extra[0]}"
-    return _compare(values.store, moved, {**arrays, "partials": partials}, width)
+    return _compare(values, bits, moved, {**arrays, "partials": partials})
 
 
 def _finish(kernel: Kernel, index: int, program: Program, count: int) -> str:
     stage, previous = kernel.stages[index], kernel.stages[index - 1]
     assert isinstance(stage, Scalars)
     assert isinstance(previous, Elementwise)
-    values = Values(Terms(), kernel.arithmetic.value)
+    values = Values.of(kernel, Terms())
     width, stride = kernel.arithmetic.size, count + _BESIDE
     names = kernel.tensor_scalars
-    partials = _array(values, kernel, "partials", len(kernel.reductions) * stride, writable=True)
-    scalars = _array(values, kernel, "scalars", len(names), writable=True)
+    partials = _array(values, "partials", len(kernel.reductions) * stride, writable=True)
+    scalars = _array(values, "scalars", len(names), writable=True)
     given: dict[str, Value] = {
         "chunks": count,
         "partials": Pointer(partials, 0),
         "stride": stride,
         "scalars": Pointer(scalars, 0),
     }
-    _call(kernel, index, program, given, values)
+    bits = Bits(values.store)
+    _call(kernel, index, program, given, values, bits)
     zero = values.store.constant(Fraction(0), values.type)
     local: dict[str, Term] = {
         name: values.at("scalars", i) for i, name in enumerate(names) if name not in stage.exports
@@ -155,7 +180,7 @@ def _finish(kernel: Kernel, index: int, program: Program, count: int) -> str:
             return f"the sum of another tensor is written, at byte {at}"
     if len(scalars.cells) != len(wanted):
         return "another value is exported"
-    return _compare(values.store, wanted, {"scalars": scalars}, width)
+    return _compare(values, bits, wanted, {"scalars": scalars})
 
 
 def _exact(offset: int | Linear) -> int:
@@ -164,18 +189,17 @@ def _exact(offset: int | Linear) -> int:
 
 
 def _compare(
-    store: Terms, wanted: dict[tuple[str, int], Term], arrays: dict[str, Memory], width: int
+    values: Values, bits: Bits, wanted: dict[tuple[str, int], Term], arrays: dict[str, Memory]
 ) -> str:
-    settling = Settling(store)
+    settling = Settling(values.store)
     for (name, at), value in wanted.items():
-        cell = arrays[name].cells.get(at * width)
+        kind = values.kind(name)
+        cell = arrays[name].cells.get(at * WIDTHS[kind] // 8)
         if cell is None:
             return f"{name} at {at} is not written"
-        if not isinstance(cell[0], Term):
+        found = bits.value(cell[0], kind) if isinstance(cell[0], Word) else cell[0]
+        if not isinstance(found, Term):
             raise Unsupported(f"{name} at {at} is no float")
-        if value is cell[0]:
-            continue
-        value, found = settling.settle(value), settling.settle(cell[0])
-        if value is not found:
-            return f"{name} at {at}: {describe(value, found, {})}"
+        if value is not found and (said := differs(bits, value, found, settling.settle)):
+            return f"{name} at {at}: {said}"
     return ""

@@ -20,10 +20,10 @@ from optgen.translation.c.binding import (
     stage_parameters,
 )
 from optgen.translation.c.calls import is_default_environment, known_call
-from optgen.translation.c.code import Float, Many, Program, Ptr, Step, Symbol
+from optgen.translation.c.code import Program, Ptr, Step, Symbol
+from optgen.translation.c.drawing import draws, words
 from optgen.translation.c.machine import Hook, Machine
 from optgen.translation.c.memory import Fault, Memory, Pointer, Value, read
-from optgen.translation.c.operations import loaded
 from optgen.translation.terms import Terms, TermType
 from optgen.verify.verdicts import Unsupported
 
@@ -86,11 +86,11 @@ class _Run:
                 memory = Memory(f"{buffer.name} of tensor {tensor}", n * buffer.dtype.size)
                 self.arrays[id(memory)] = (buffer.name, tensor)
                 table.cells[8 * (b * count + tensor)] = (Pointer(memory, 0), 8)
-        fields = abi(kernel).fields or ("unused",)
-        args = Memory("args", width * len(fields) * count, writable=False)
+        fields = len(self.host_values(0))
+        args = Memory("args", width * fields * count, writable=False)
         for tensor in range(count):
             for i, value in enumerate(self.host_values(tensor)):
-                args.cells[width * (tensor * len(fields) + i)] = (value, width)
+                args.cells[width * (tensor * fields + i)] = (value, width)
         slots, exports = len(kernel.reductions), len(kernel.tensor_scalars)
         self.work = Memory("work", width * (slots * self.chunks + exports * count), writable=False)
         numbers.writable = False
@@ -99,10 +99,14 @@ class _Run:
         machine.call(base_name(kernel), (count, *given, threads % (1 << 32)))
 
     def host_values(self, tensor: int) -> tuple[Value, ...]:
-        """Return the host values of a tensor, each a symbol."""
-        names = abi(self.kernel).fields or ("unused",)
+        """Return the host values of a tensor and its words, each a symbol."""
         kind: TermType = self.kernel.arithmetic.value
-        return tuple(self.store.scalar(f"{name} of tensor {tensor}", kind) for name in names)
+        kinds = dict.fromkeys(abi(self.kernel).fields or ("unused",), kind)
+        word: TermType = "bits32"
+        kinds |= dict.fromkeys(words(self.kernel), word)
+        return tuple(
+            self.store.scalar(f"{name} of tensor {tensor}", kind) for name, kind in kinds.items()
+        )
 
     def hook(self, name: str) -> Hook | None:
         """Return what a call does that is not followed."""
@@ -129,12 +133,10 @@ class _Run:
     def _fields(self, kinds: Sequence[object], operands: tuple[Value, ...]) -> tuple[Value, ...]:
         """Return the host values that a stage is given, one by one."""
         (first, *_) = operands
-        count = len(abi(self.kernel).fields) or 1
-        kind = Float(self.kernel.arithmetic.value)
         if kinds == [Ptr()] and isinstance(first, Pointer):
-            found = loaded(first, Many(count, kind, True))
-            assert isinstance(found, tuple)
-            return found
+            width = self.kernel.arithmetic.size
+            count = len(self.host_values(0))
+            return tuple(read(first.moved(i * width), width) for i in range(count))
         values: list[Value] = []
         for operand in operands:
             values += operand if isinstance(operand, tuple) else (operand,)
@@ -299,8 +301,11 @@ def _covered(run: _Run, index: int, calls: list[_Called]) -> str:
         if not isinstance(n, int) or n == 0:
             raise Unsupported(f"a call for {n} elements")
         wanted = _places(run, tensor, before[tensor] + at // CHUNK)
-        if found := _other(given, wanted | {"args": run.host_values(tensor)}, tensor):
+        wanted |= {"args": run.host_values(tensor), "first": at, "tensor": tensor}
+        if found := _other(given, wanted, tensor):
             return found
+        if draws(run.kernel, index) and (n > CHUNK or at % CHUNK):
+            return f"tensor {tensor}: {n} elements from {at} on draw random numbers for a chunk"
         if stage.reductions and (at % CHUNK or n != min(CHUNK, run.sizes[tensor] - at)):
             return f"tensor {tensor}: {n} elements from {at} on are no chunk"
         parts[tensor].append((at, n))

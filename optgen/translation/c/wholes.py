@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from optgen.translation import expand
+from optgen.translation.c import bitwise
 from optgen.translation.c.code import Int, Many, Step, Type
 from optgen.translation.c.integers import (
     Condition,
@@ -60,6 +61,8 @@ def icmp(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
                     return predicate == "ne"  # pieces of memory do not overlap
                 raise Unsupported("addresses of two pieces of memory are compared")
             left, right = left.offset, right.offset
+        if bitwise.is_bits(left, right):
+            return bitwise.compared(machine, predicate, left, right, bits_of(step.kind))
         if isinstance(left, bool | Term | Condition) or isinstance(right, bool | Term | Condition):
             return _truths(machine, predicate, left, right)
         left, right = whole(left), whole(right)
@@ -138,6 +141,8 @@ def integer(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
             return logic(machine, step.name, left, right)
         if isinstance(left, Term | bool) and isinstance(right, Term | bool):
             return logic(machine, step.name, left, right)
+        if bitwise.is_bits(left, right):
+            return bitwise.integer(machine, step.name, left, right, bits)
         left, right = whole(left), whole(right)
         if isinstance(left, int) and isinstance(right, int):
             return _wrapped(step.name, left, right, bits)
@@ -211,11 +216,14 @@ def _linear(machine: Machine, name: str, left: Whole, right: Whole) -> Whole:
 
 
 def _masked(machine: Machine, value: Whole, mask: int) -> Whole:
-    width = mask + 1 if mask >= 0 else -mask
-    if width & (width - 1):
+    lowest = mask & -mask
+    above = mask + lowest  # 0 if the mask goes up to the last bit
+    if mask == 0 or above & (above - 1):
         raise Unsupported(f"{value} & {mask}")
-    kept = scaled(machine.facts.quotient(value, width), width)
-    return minus(value, kept) if mask >= 0 else kept
+    found = scaled(machine.facts.quotient(value, lowest), lowest)
+    if above:
+        found = minus(found, scaled(machine.facts.quotient(value, above), above))
+    return found
 
 
 def exact(value: Whole) -> int:

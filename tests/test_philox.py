@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from optgen.crosscheck.philox import philox, random_numbers
 from optgen.ir import RANDOM
+from optgen.philox import philox, random_numbers
 
 # The known answers that the authors of Philox publish with Random123 (kat_vectors).
 KNOWN = [

@@ -37,11 +37,21 @@ def philox(counter: tuple[Words, ...], key: tuple[int, int]) -> tuple[Words, ...
     return counter
 
 
-def random_numbers(count: int, step: int, seed: int, tensor: int) -> dict[str, NDArray[Any]]:
-    """Return the random numbers of a tensor's elements, by their names in the IR."""
+def random_numbers(
+    count: int, step: int, seed: int, tensor: int, *, first: int = 0
+) -> dict[str, NDArray[Any]]:
+    """Return the random numbers of a tensor's elements, by their names in the IR.
+
+    Args:
+        count: How many elements.
+        step: The number of the step.
+        seed: What chooses the stream.
+        tensor: The number of the tensor.
+        first: The number of the first element, a multiple of 8.
+    """
     found = {}
     for number, name in enumerate(RANDOM):
-        place = np.arange(0, count, 8, dtype=np.uint64) + np.uint64(number)
+        place = np.arange(0, count, 8, dtype=np.uint64) + np.uint64(first + number)
         given = (place % np.uint64(2**32), place >> np.uint64(32))
         steps = tuple(np.full(len(place), word, np.uint64) for word in (step % 2**32, step >> 32))
         words = philox((*given, *steps), (seed, tensor))
