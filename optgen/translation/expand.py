@@ -136,12 +136,11 @@ def choose(store: Terms, mask: Term, yes: Term, no: Term) -> Term:
 
 
 class _Diagram:
-    """Builds one decision diagram; what was built is remembered for its length."""
+    """Builds a decision diagram; the store remembers what was built."""
 
     def __init__(self, store: Terms) -> None:
         self._store = store
-        self._chosen: dict[tuple[int, int, int], Term] = {}
-        self._assumed: dict[tuple[int, int, bool], Term] = {}
+        self._chosen, self._assumed = store.chosen, store.assumed
 
     def choose(self, mask: Term, yes: Term, no: Term) -> Term:
         if yes is no:

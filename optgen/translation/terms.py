@@ -54,8 +54,15 @@ class Term:
 
 @dataclass(slots=True)
 class Terms:
-    """A store of terms: builds each term once."""
+    """A store of terms: builds each term once.
 
+    Attributes:
+        chosen: Choices that `expand` has made, by the numbers of what they are made of.
+        assumed: Values under an assumption, likewise.
+    """
+
+    chosen: dict[tuple[int, int, int], Term] = field(default_factory=dict)
+    assumed: dict[tuple[int, int, bool], Term] = field(default_factory=dict)
     _known: dict[tuple[object, ...], Term] = field(default_factory=dict)
     _order: dict[int, int] = field(default_factory=dict)
 

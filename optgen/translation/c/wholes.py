@@ -61,6 +61,8 @@ def icmp(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
                     return predicate == "ne"  # pieces of memory do not overlap
                 raise Unsupported("addresses of two pieces of memory are compared")
             left, right = left.offset, right.offset
+        if type(left) is int and type(right) is int:
+            return _exactly(predicate, left, right, step.kind)
         if bitwise.is_bits(left, right):
             return bitwise.compared(machine, predicate, left, right, bits_of(step.kind))
         if isinstance(left, bool | Term | Condition) or isinstance(right, bool | Term | Condition):
@@ -137,6 +139,8 @@ def integer(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     bits = bits_of(step.kind)
 
     def apply(left: Value, right: Value) -> Value:
+        if type(left) is int and type(right) is int:
+            return _wrapped(step.name, left, right, bits)
         if bits == 1:
             return logic(machine, step.name, left, right)
         if isinstance(left, Term | bool) and isinstance(right, Term | bool):
