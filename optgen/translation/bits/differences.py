@@ -6,7 +6,8 @@ differ only if some bits show it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from optgen.crosscheck.ptx.module import Instruction
 from optgen.translation.bits.recipes import Recipe, example
@@ -53,7 +54,8 @@ def differs(
         ours = {settle(term): term for term in _converted(wanted)}
         word = bits.replaced(word, lambda term: ours.get(settle(term), term))
         recipe = Recipe(bits)
-        said = example(recipe.of(bits.joined((word, bits.of(wanted)))), wanted.type)
+        both = recipe.of(bits.joined((word, bits.of(wanted))))
+        said = example(both, wanted.type) if _independent(recipe.free) else None
         if said:
             values = ", ".join(
                 f"{number:#x} in {value.operation}"
@@ -69,6 +71,25 @@ def _converted(value: Term) -> Iterator[Term]:
         for operand in value.operands:
             yield operand
             yield from _converted(operand)
+
+
+def _independent(values: Sequence[Term]) -> bool:
+    """Whether values can take any bits, each whatever the others are."""
+    inputs = [_inputs(value) for value in values]
+    return all(not a & b for a, b in itertools.combinations(inputs, 2))
+
+
+def _inputs(value: Term) -> frozenset[Term]:
+    """Return the elements and scalars that a value is computed from."""
+    todo, seen, found = [value], set(), set()
+    while todo:
+        at = todo.pop()
+        if at not in seen:
+            seen.add(at)
+            todo += at.operands
+            if not at.operands and at.operation != "constant":
+                found.add(at)
+    return frozenset(found)
 
 
 def _made_of_bits(term: Term) -> bool:
