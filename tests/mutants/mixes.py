@@ -39,6 +39,8 @@ _RANDOM = {
     "random bits are one too many": (RANDOM, "bits + random", "bits + random + 1"),
     "large numbers stay": (RANDOM, "size < 0x7f800000u", "size < 0x7f000000u"),
 }
+_AT = "        at,\n        (uint32_t)tensor"
+
 _C = {
     "a sum is not compensated": (KAHAN, "param + kahan_comp", "param + 0.0f"),
     "float16 subnormals keep their sign": (F16, "fabsf(value) + 0.5f", "value + 0.5f"),
@@ -50,17 +52,17 @@ _C = {
     "halves overlap": (RANDOM, "half % 2 * 16", "half % 2 * 8"),
     "the key stands still": (RANDOM, "key += 0x9e3779b9u", "key += 0u"),
     "half of the step": (RANDOM, "(uint32_t)((uint64_t)step >> 32)", "0"),
-    "a chunk begins elsewhere": (RANDOM, "        at,\n        (uint32_t)tensor", "        0,\n        (uint32_t)tensor"),
-    "every tensor is the first": (RANDOM, "        at,\n        (uint32_t)tensor", "        at,\n        0"),
+    "a chunk begins elsewhere": (RANDOM, _AT, "        0,\n        (uint32_t)tensor"),
+    "every tensor is the first": (RANDOM, _AT, "        at,\n        0"),
     "another seed": (RANDOM, "(uint32_t)seed", "(uint32_t)lr"),
     "narrowed before it is used": (WIDE, "double exp_avg = ", "double exp_avg = (float)"),
-}  # fmt: skip
+}
 _NUMPY = {
     "ties go up": (BF16, "rounded &= 1", "rounded |= 1"),
     "rounds halfway down": (BF16, "rounded += 0x7FFF", "rounded += 0x7FFE"),
     "NaN is not kept": (BF16, "where=np.isnan(values)", "where=np.isinf(values)"),
-    "bfloat16 is read one bit off": (BF16, "stored.view(np.uint16), 16", "stored.view(np.uint16), 15"),
-    "an array is not loaded": (BF16, "    _load_bfloat16(grad_stored, grad)\n", "    np.copyto(grad, param)\n"),
+    "bfloat16 is read one bit off": (BF16, "view(np.uint16), 16", "view(np.uint16), 15"),
+    "an array is not loaded": (BF16, "_load_bfloat16(grad_stored, grad)", "np.copyto(grad, param)"),
     "a result is not stored": (BF16, "    _store_bfloat16(param, param_stored)\n", ""),
     "digits are left": (KAHAN, "0xFFFF0000", "0xFFFF8000"),
     "random bits are taken off": (RANDOM, "moved = bits + random", "moved = bits - random"),
@@ -68,8 +70,12 @@ _NUMPY = {
     "numbers of another place": (RANDOM, "first = block.start", "first = 0"),
     "numbers of the step before": (RANDOM, 'int(state["step"])', 'int(state["step"]) - 1'),
     "nine rounds": (RANDOM, "range(10)", "range(9)"),
-    "narrowed before it is used": (WIDE, "np.copyto(param_stored, param, casting=\"unsafe\")", "np.copyto(param, param_stored)"),
-}  # fmt: skip
+    "a result is not narrowed": (
+        WIDE,
+        'np.copyto(param_stored, param, casting="unsafe")',
+        "np.copyto(param, param_stored)",
+    ),
+}
 
 SLIPS: dict[str, Slip] = {
     **{f"c: {name}": Slip("c", *slip) for name, slip in {**_ROUNDINGS, **_RANDOM, **_C}.items()},

@@ -1,4 +1,4 @@
-"""Storage mixes read back: what is printed and compiled has the bits of its kernel, slips do not."""
+"""Storage mixes read back: printed and compiled code has the bits of its kernel, slips do not."""
 
 from __future__ import annotations
 

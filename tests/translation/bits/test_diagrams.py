@@ -124,8 +124,11 @@ def test_functions_that_grow_too_large_are_given_up(monkeypatch):
     monkeypatch.setattr(module, "_MOST", 200)
     diagrams = Diagrams()
     numbers = random.Random(0)
-    node = NO
-    with pytest.raises(Unsupported, match="too large"):
+
+    def grow(node):
         for _ in range(10_000):
-            bit = diagrams.bit(numbers.randrange(64), numbers.randrange(8))
-            node = diagrams.differ(node, diagrams.both(bit, diagrams.bit(numbers.randrange(64), 9)))
+            bits = [diagrams.bit(numbers.randrange(64), numbers.randrange(8)) for _ in range(2)]
+            node = diagrams.differ(node, diagrams.both(*bits))
+
+    with pytest.raises(Unsupported, match="too large"):
+        grow(NO)
