@@ -5,24 +5,36 @@ from __future__ import annotations
 from optgen.crosscheck.ptx.module import Instruction
 from optgen.translation.bits.words import BITWISE, Word
 from optgen.translation.ptx_conditions import Condition
+from optgen.translation.ptx_drawing import index_word
+from optgen.translation.ptx_integers import Poly
 from optgen.translation.ptx_operands import FLOATS, address, width
 from optgen.translation.ptx_state import Context, State, Value, refuse
 from optgen.translation.terms import Term
 
 _SHIFTS = ("shl", "shr")
-_FOLLOWED = (*BITWISE, *_SHIFTS, "not", "add", "sub", "prmt", "cvt", "setp")
+_FOLLOWED = (*BITWISE, *_SHIFTS, "not", "add", "sub", "mul", "prmt", "cvt", "setp")
+_INDEX = 64
+"""Bits of an index."""
+
 _UNSIGNED = {"lo": "ult", "ls": "ule", "hi": "ugt", "hs": "uge"}
 _OF_TWO_WORDS = "float64"
 """Values of this type are taken apart into words by instructions of their own."""
 
 
-def apply(state: State, instruction: Instruction) -> bool:
-    """Whether an integer instruction has bits of values among its operands."""
+def apply(context: Context, state: State, instruction: Instruction) -> bool:
+    """Whether an integer instruction has bits of values among its operands.
+
+    Where random numbers are drawn, what is cut out of an index is bits, too.
+    """
     if instruction.opcode not in _FOLLOWED:
         return False
     if any(modifier in FLOATS for modifier in instruction.modifiers):
         return False
     held = [state.registers.get(getattr(o, "name", "")) for o in instruction.operands[1:]]
+    if context.draws and any(isinstance(value, Poly) for value in held):
+        narrowed = instruction.opcode == "cvt" and width(instruction.modifiers[0]) < _INDEX
+        if narrowed or instruction.opcode == "and":
+            return True
     return any(
         isinstance(value, Word)
         or (isinstance(value, Term) and value.type not in ("mask", _OF_TWO_WORDS))
@@ -40,6 +52,8 @@ def word(context: Context, instruction: Instruction, value: Value, kind: str) ->
             return bits.number(value, size)
         case Term():
             found = bits.of(value)
+        case Poly():
+            found = index_word(context, value)
         case _:
             refuse(instruction, "bits of values and indices in one operation")
     return bits.resized(found, size)  # what was loaded into a wider register has zeros above
@@ -63,6 +77,8 @@ def operation(context: Context, state: State, instruction: Instruction) -> Value
             refuse(instruction, "a conversion with a modifier")
         (found,) = _words(context, state, instruction, kind)
         return bits.resized(found, width(instruction.modifiers[0]), signed=kind[0] == "s")
+    if opcode == "mul":
+        return _product(context, state, instruction, kind)
     if len(instruction.modifiers) != 1:
         refuse(instruction, "an operation on bits with a modifier")
     if opcode == "prmt":
@@ -82,6 +98,20 @@ def operation(context: Context, state: State, instruction: Instruction) -> Value
         return bits.shifted(name, found, by)
     left, right = _words(context, state, instruction, kind)
     return bits.compute(opcode, left, right)
+
+
+def _product(context: Context, state: State, instruction: Instruction, kind: str) -> Value:
+    """Return a product with a constant, all of it or the low half."""
+    bits, form = context.bits, instruction.modifiers[0]
+    left, right = _words(context, state, instruction, kind)
+    if left.number is not None:
+        left, right = right, left
+    by = right.number
+    if by is None or form not in ("lo", "wide") or (form == "wide" and kind[0] != "u"):
+        refuse(instruction, "a product of bits of this form")
+    if form == "wide":
+        left = bits.resized(left, 2 * left.width)
+    return bits.multiplied(left, by)
 
 
 def _permuted(context: Context, state: State, instruction: Instruction, kind: str) -> Value:

@@ -16,6 +16,7 @@ from optgen.crosscheck.ptx.module import Entry, Instruction
 from optgen.translation import expand
 from optgen.translation.bits.words import Bits
 from optgen.translation.ptx_coverage import Coverage
+from optgen.translation.ptx_drawing import drawn_numbers
 from optgen.translation.ptx_explore import Event, Explorer
 from optgen.translation.ptx_families import resolve
 from optgen.translation.ptx_integers import Number, Quotients, parts, subtract, symbol, symbols
@@ -73,7 +74,8 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
     known = Quotients()
     specials = launch_symbols(kernel, signature, known)
     arrays = Arrays(kernel, signature)
-    context = Context(kernel, store, arrays, specials, known)
+    draws = any(scalar.type == "bits32" for scalar in signature.scalars.values())
+    context = Context(kernel, store, arrays, specials, known, draws=draws)
     arrays.context = context
     explorer = Explorer(context)
     try:
@@ -213,7 +215,10 @@ class _Rebase:
         if not term.operands:
             return term
         if term.operation in ("bits", "whole"):
-            return self._context.bits.rebuilt(term, self.term)
+            drawn = {}
+            if self._context.draws:
+                drawn = drawn_numbers(self._context, term, self._index)
+            return self._context.bits.rebuilt(term, self.term, drawn)
         operands = tuple(self.term(operand) for operand in term.operands)
         if term.operation == "select":
             if operands[0].operation == "bit":

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from optgen.backends.abi import Abi, Launch
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Register, Symbol
 from optgen.ir import Kernel
+from optgen.translation.bits.conversions import WIDTHS
 from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Aligned, implied
 from optgen.translation.ptx_indices import WRAPS
@@ -79,6 +80,10 @@ def signature(kernel: Kernel, called: Abi, launch: Launch) -> Signature:
         scalars={
             (places["args"], size * index): Scalar(name, dtype)
             for index, name in enumerate(called.fields)
+        }
+        | {
+            (places["args"], byte): Scalar(name, "bits32")
+            for byte, name in _words(called, size).items()
         },
         shared={
             places[name]: tuple(Scalar(each, dtype) for each in names)
@@ -87,6 +92,12 @@ def signature(kernel: Kernel, called: Abi, launch: Launch) -> Signature:
         },
         count=(places["n"], 0),
     )
+
+
+def _words(called: Abi, size: int) -> dict[int, str]:
+    """Return where words stand behind the fields of the argument struct, in bytes."""
+    begin = size * len(called.fields)
+    return {begin + 4 * index: name for index, name in enumerate(called.words)}
 
 
 _PLAIN = frozenset(
@@ -192,7 +203,7 @@ class Arrays:
 
     def _value(self, instruction: Instruction, scalar: Scalar, kind: str) -> Value:
         if scalar.type is not None:
-            bits = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}[scalar.type]
+            bits = WIDTHS[scalar.type]
             if bits != width(kind) or FLOATS.get(kind, scalar.type) != scalar.type:
                 refuse(instruction, f"{scalar.name} is of type {scalar.type}")
             return self.context.store.scalar(scalar.name, scalar.type)

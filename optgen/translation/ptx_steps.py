@@ -124,7 +124,7 @@ def _value(context: Context, state: State, instruction: Instruction) -> Value:
         half = _halves(state, instruction)
         if half is not None:
             return half
-    if ptx_bits.apply(state, instruction):
+    if ptx_bits.apply(context, state, instruction):
         return ptx_bits.operation(context, state, instruction)
     if opcode == "cvt":
         if any(m in FLOATS for m in instruction.modifiers):
@@ -220,7 +220,7 @@ def _halves(state: State, instruction: Instruction) -> Value | None:
 def _compare(context: Context, state: State, instruction: Instruction) -> None:
     kind = instruction.modifiers[-1]
     floats = kind in FLOATS
-    if not floats and ptx_bits.apply(state, instruction):
+    if not floats and ptx_bits.apply(context, state, instruction):
         value = ptx_bits.compare(context, state, instruction)
         write(context, state, instruction, instruction.operands[0], value)
         return

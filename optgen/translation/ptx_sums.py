@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import partial
 
 from optgen.backends.abi import BLOCK, Launch, abi, chunks, stage_buffers
+from optgen.backends.storing import storing
 from optgen.crosscheck.ptx import Module
 from optgen.ir import CHUNK, LANES, RANDOM, Elementwise, Kernel, Scalars
 from optgen.translation import expand
@@ -21,6 +22,7 @@ from optgen.translation.kernel_terms import kept, loaded, run, term
 from optgen.translation.ptx_block import Words, run_blocks
 from optgen.translation.ptx_reading import find_entry
 from optgen.translation.terms import Term, Terms, TermType
+from optgen.verify.verdicts import Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def _pass(
     module: Module | str,
     size: Size,
 ) -> str:
+    if storing(kernel, stage).random:
+        raise Unsupported("a pass that sums what it has rounded at random")
     n = size.n
     entry = find_entry(module, launch.entry)
     values = Values.of(kernel, Terms())

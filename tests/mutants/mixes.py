@@ -57,6 +57,21 @@ _C = {
     "another seed": (RANDOM, "(uint32_t)seed", "(uint32_t)lr"),
     "narrowed before it is used": (WIDE, "double exp_avg = ", "double exp_avg = (float)"),
 }
+_CUDA = {
+    "numbers of another array": (RANDOM, "element / 8 * 8 + 1,", "element / 8 * 8 + 2,"),
+    "numbers of another place": (RANDOM, "element / 8 * 8 + 1,", "element / 4 * 4 + 1,"),
+    "a neighbour's numbers": (RANDOM, "element % 8 + lane", "element % 8"),
+    "numbers of another step": (RANDOM, "args.step_high << 32", "args.step_high << 31"),
+    "numbers of another seed": (RANDOM, "args.seed, args.tensor", "args.tensor, args.seed"),
+    "nine rounds": (RANDOM, "round < 10", "round < 9"),
+    "another multiplier": (RANDOM, "0xd2511f53u", "0xd2511f54u"),
+    "halves change places": (
+        RANDOM,
+        "neighbour & 1 ? word >> 16 : word & 0xffffu",
+        "neighbour & 1 ? word & 0xffffu : word >> 16",
+    ),
+    "the key stands still": (RANDOM, "key += 0x9e3779b9u", "key += 0u"),
+}
 _NUMPY = {
     "ties go up": (BF16, "rounded &= 1", "rounded |= 1"),
     "rounds halfway down": (BF16, "rounded += 0x7FFF", "rounded += 0x7FFE"),
@@ -79,6 +94,9 @@ _NUMPY = {
 
 SLIPS: dict[str, Slip] = {
     **{f"c: {name}": Slip("c", *slip) for name, slip in {**_ROUNDINGS, **_RANDOM, **_C}.items()},
-    **{f"cuda: {name}": Slip("cuda", *slip) for name, slip in _ROUNDINGS.items()},
+    **{
+        f"cuda: {name}": Slip("cuda", *slip)
+        for name, slip in {**_ROUNDINGS, **_RANDOM, **_CUDA}.items()
+    },
     **{f"numpy: {name}": Slip("numpy", *slip) for name, slip in _NUMPY.items()},
 }

@@ -193,6 +193,14 @@ class Conversions:
         self._vectors[found] = vector
         return found
 
+    def product(self, vector: Vector, by: int) -> Vector:
+        """Return a product with a number: any bits, but always the same ones."""
+        if vector.number is not None:
+            return exactly(vector.number * by, len(vector.bits))
+        name = f"{by} {' '.join(map(str, vector.bits))}"
+        kind: TermType = "bits64" if len(vector.bits) == WIDTHS["bits64"] else "bits32"
+        return self.of(self.store.make("product", kind, payload=name))
+
     def not_a_number(self, value: Term) -> int:
         """Return where a value is a NaN."""
         return self._not_a_number(self.of(value), value.type)

@@ -8,7 +8,7 @@ What a list is, over its free values, is found once and remembered.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optgen.translation import expand
@@ -40,12 +40,18 @@ class Recipe:
         self.values: dict[int, Term] = {}
         self._entries: list[Entry] = []
         self._bits = bits
+        self._follower = _Follower()
         self._places: dict[object, int] = {}
 
     def of(self, word: Word) -> tuple[Entry, ...]:
         """Return the list, whose last operation is the word."""
         self._word(word)
         return tuple(self._entries)
+
+    def vector(self, word: Word) -> Vector:
+        """Return the functions that the bits of a word are; what is asked again is known."""
+        place = self._word(word)
+        return self._follower.vector(self._entries, place)
 
     def _add(self, key: object, entry: Entry) -> int:
         self._entries.append(entry)
@@ -123,12 +129,6 @@ def conversion(entries: tuple[Entry, ...], kind: TermType) -> Answer | None:
     return None if found is None else _answer(found, follower.places())
 
 
-@functools.lru_cache(maxsize=512)
-def vector(entries: tuple[Entry, ...]) -> Vector:
-    """Return the functions that the bits of a word are."""
-    return _Follower().follow(entries)
-
-
 def example(entries: tuple[Entry, ...], kind: TermType) -> tuple[list[int], int, int] | None:
     """Return bits of the free values for which the halves of a word are two values of a type.
 
@@ -164,10 +164,13 @@ class _Follower:
         self.conversions = Conversions()
         self._done: list[Term | Vector] = []
 
-    def follow(self, entries: tuple[Entry, ...]) -> Vector:
-        for entry in entries:
+    def follow(self, entries: Sequence[Entry]) -> Vector:
+        return self.vector(entries, len(entries) - 1)
+
+    def vector(self, entries: Sequence[Entry], place: int) -> Vector:
+        for entry in entries[len(self._done) :]:
             self._done.append(self._one(entry))
-        return self._vector(len(entries) - 1)
+        return self._vector(place)
 
     def places(self) -> dict[Term, int]:
         """Return where in the list each value stands first."""
@@ -213,6 +216,8 @@ class _Follower:
                 return vectors.exactly(number, width)
             case ("resized", width, signed, place):
                 return vectors.resized(self._vector(place), width, signed=signed)
+            case ("mul", width, by, place):
+                return conversions.product(self._vector(place), by)
             case ("joined", _, _, *places):
                 return vectors.joined([self._vector(place) for place in places])
             case ("shl", _, by, place):
@@ -235,4 +240,4 @@ class _Follower:
         return Vector((vectors.compared(diagrams, name, left, right),))
 
 
-__all__ = ["WIDTHS", "Answer", "Entry", "Recipe", "conversion", "vector"]
+__all__ = ["WIDTHS", "Answer", "Entry", "Recipe", "conversion"]

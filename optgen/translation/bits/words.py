@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from optgen.errors import InternalError
 from optgen.translation import expand
 from optgen.translation.bits.conversions import WIDTHS, constant
-from optgen.translation.bits.recipes import Answer, Recipe, conversion, vector
+from optgen.translation.bits.recipes import Answer, Recipe, conversion
+from optgen.translation.bits.vectors import Vector
 from optgen.translation.kernel_terms import convert, rounded_at_random
 from optgen.translation.terms import Term, Terms, TermType
 from optgen.verify.verdicts import Unsupported
@@ -51,6 +52,9 @@ class Bits:
 
     store: Terms
     _known: dict[tuple[object, ...], Word] = field(default_factory=dict)
+    _multiplied: set[Word] = field(default_factory=set)
+    _all: Recipe | None = None
+    _names: dict[Word, int] = field(default_factory=dict)
     _asked: dict[Term, Word] = field(default_factory=dict)
     _made: dict[Term, Word] = field(default_factory=dict)
 
@@ -65,6 +69,8 @@ class Bits:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = Word(operation, width, operands, detail)
+            if operation == "mul" or not self._multiplied.isdisjoint(operands):
+                self._multiplied.add(found)
         return found
 
     def number(self, number: int, width: int) -> Word:
@@ -91,6 +97,22 @@ class Bits:
         if a is not None and b is not None:
             return self.number(_NUMBERS[name](a, b), left.width)
         return self._make(name, left.width, (left, right))
+
+    def multiplied(self, word: Word, by: int) -> Word:
+        """Return the low bits of a product with a number, which is not looked into."""
+        number = word.number
+        by &= (1 << word.width) - 1
+        if number is not None:
+            return self.number(number * by, word.width)
+        if by & (by - 1) == 0:
+            return (
+                self.shifted("shl", word, by.bit_length() - 1) if by else self.number(0, word.width)
+            )
+        return self._make("mul", word.width, (word,), by)
+
+    def is_multiplied(self, word: Word) -> bool:
+        """Whether a product stands somewhere in a word."""
+        return word in self._multiplied
 
     def shifted(self, name: str, word: Word, by: int) -> Word:
         """Return `shl`, `lshr` or `ashr` by a number of places below the width."""
@@ -129,11 +151,13 @@ class Bits:
 
     def same(self, left: Word, right: Word) -> bool:
         """Whether two words are the same number, whatever values they are made of."""
-        return left is right or self._settled(self._make("eq", 1, (left, right))) == 1
+        return left is right or self._vector(left) == self._vector(right)
 
-    def _settled(self, word: Word) -> int | None:
-        """Return the number that a word is for all values; None if it is none."""
-        return vector(Recipe(self).of(word)).number
+    def _vector(self, word: Word) -> Vector:
+        """Return the functions that the bits of a word are."""
+        if self._all is None:
+            self._all = Recipe(self)
+        return self._all.vector(word)
 
     def mask(self, bit: Word) -> Term:
         """Return one bit as a mask."""
@@ -141,10 +165,10 @@ class Bits:
             return expand.truth(self.store, bit.number == 1)
         if bit.operation == "value" and isinstance(bit.detail, Term) and bit.detail.type == "mask":
             return bit.detail
-        inside = self._values(bit)
+        inside = self.values(bit)
         if not inside:
-            return expand.truth(self.store, self._settled(bit) == 1)
-        atom = self.store.make("bit", "mask", inside, payload=str(len(self._asked)))
+            return expand.truth(self.store, self._vector(bit).number == 1)
+        atom = self.store.make("bit", "mask", inside, payload=self._name(bit))
         self._asked[atom] = bit
         yes, no = expand.truth(self.store, True), expand.truth(self.store, False)
         return self.store.make("select", "mask", (atom, yes, no))
@@ -172,13 +196,17 @@ class Bits:
 
     def whole(self, word: Word, kind: TermType, *, signed: bool = False) -> Term:
         """Return a whole number as a float."""
-        if signed and vector(Recipe(self).of(word)).bits[-1]:
+        if signed and self._vector(word).bits[-1]:
             raise Unsupported("a whole number with a sign becomes a float")
-        found = self.store.make("whole", kind, self._values(word), payload=str(len(self._made)))
+        found = self.store.make("whole", kind, self.values(word), payload=self._name(word))
         self._made[found] = word
         return found
 
-    def _values(self, word: Word) -> tuple[Term, ...]:
+    def _name(self, word: Word) -> str:
+        """Return what tells a word from all others."""
+        return str(self._names.setdefault(word, len(self._names)))
+
+    def values(self, word: Word) -> tuple[Term, ...]:
         """Return the values that a word is made of."""
         found: dict[Term, None] = {}
         todo, seen = [word], set()
@@ -207,16 +235,19 @@ class Bits:
         if isinstance(word.detail, Term) and word.detail.type == kind:
             return word.detail
         recipe = Recipe(self)
-        answer = conversion(recipe.of(word), kind)
+        # Products are not looked into, so no conversion has one inside.
+        answer = None if self.is_multiplied(word) else conversion(recipe.of(word), kind)
         if answer is not None:
             return self._built(answer, recipe.values)
-        found = self.store.make("bits", kind, self._values(word), payload=str(len(self._made)))
+        found = self.store.make("bits", kind, self.values(word), payload=self._name(word))
         self._made[found] = word
         return found
 
-    def replaced(self, word: Word, new: Callable[[Term], Term]) -> Word:
-        """Return a word with other values in it."""
-        done: dict[Word, Word] = {}
+    def replaced(
+        self, word: Word, new: Callable[[Term], Term], known: Mapping[Word, Word] | None = None
+    ) -> Word:
+        """Return a word with other values in it, and other words in place of some."""
+        done: dict[Word, Word] = dict(known or {})
 
         def follow(at: Word) -> Word:
             found = done.get(at)
@@ -228,7 +259,9 @@ class Bits:
 
         return follow(word)
 
-    def rebuilt(self, term: Term, new: Callable[[Term], Term]) -> Term:
+    def rebuilt(
+        self, term: Term, new: Callable[[Term], Term], known: Mapping[Word, Word] | None = None
+    ) -> Term:
         """Return a value or an atom that is made of bits, with other values in it.
 
         Raises:
@@ -237,7 +270,7 @@ class Bits:
         word = self._made.get(term) or self._asked.get(term)
         if word is None:
             raise Unsupported("bits that are not known")
-        word = self.replaced(word, new)
+        word = self.replaced(word, new, known)
         if term.operation == "bit":
             return self.mask(word)
         return (
