@@ -1,8 +1,8 @@
-"""Every rule in every storage mix: the same bits on NumPy, C and executed CUDA.
+"""Every rule in every storage mix: proved, and the same bits on NumPy, C and executed CUDA.
 
 Builds each rule in all mixes of tests/crosscheck/test_storage_mixes.py, as `optgen build
---storage` does, and writes down what the rows say: error in units of its bound, and bytes
-that the compiled CUDA moves per parameter.
+--storage` does, and writes down what the rows say: what is proved, error in units of its bound,
+and bytes that the compiled CUDA moves per parameter.
 
     python benchmarks/storage_mixes.py [--jobs 2] [--write]
 """
@@ -69,18 +69,20 @@ def rows_of(rule: str, mixes: Sequence[str]) -> list[Row]:
 def table(mixes: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Return one line per mix."""
     lines = [
-        "| mix | rules | C = NumPy | CUDA = NumPy | largest error / bound | AdamW, bytes moved |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| mix | rules | C = NumPy | CUDA = NumPy | proved: NumPy, C, CUDA | largest error / bound "
+        "| AdamW, bytes moved |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for mix in mixes:
         mine = [row for row in rows if row.dtype == mix]
         same = {t: sum(r.run == "= NumPy" for r in mine if r.target == t) for t in ("c", "cuda")}
+        proved = [str(sum(r.proof == "equal" for r in mine if r.target == t)) for t in TARGETS]
         bounds = [float(r.run.split()[0]) for r in mine if "bound" in r.run]
         moved = [r.bytes_per_parameter for r in mine if (r.rule, r.target) == ("adamw", "cuda")]
         of_adamw = f"{moved[0]:.2f}" if moved and moved[0] is not None else ""
         lines.append(
             f"| `{mix}` | {len({r.rule for r in mine})} | {same['c']} | {same['cuda']} "
-            f"| {max(bounds):.2f} | {of_adamw} |"
+            f"| {', '.join(proved)} | {max(bounds):.2f} | {of_adamw} |"
         )
     return lines
 
@@ -111,6 +113,7 @@ def main() -> int:
         found = list(pool.map(partial(rows_of, mixes=mixes), sorted(load_catalogue())))
     rows = [row for rule in found for row in rule]
     failures = [f"{r.rule} {r.target} {r.dtype}: {f}" for r in rows for f in r.failures]
+    unproved = [f"{r.rule} {r.target} {r.dtype} {r.proof}" for r in rows if r.proof != "equal"]
     command = f"python benchmarks/storage_mixes.py --jobs {options.jobs} --write"
     seconds = time.perf_counter() - started
     text = "\n".join(
@@ -122,7 +125,8 @@ def main() -> int:
             f"{date.today().isoformat()}, {seconds:.0f} s. {versions()}.",
             "",
             f"{len(rows)} kernels, {len(failures)} failures. NumPy modules have the bits of the IR "
-            "in each; all stand in storage_mixes.json.",
+            "in each; all stand in storage_mixes.json. Not proved equal: "
+            f"{len(unproved)}{', by the words: ' if unproved else ''}{', '.join(unproved)}.",
             "",
             *table(mixes, rows),
             *(["", *(f"* {failure}" for failure in failures)] if failures else []),
@@ -132,11 +136,10 @@ def main() -> int:
     print(text, end="")
     if options.write:
         RESULT.write_text(text, encoding="utf-8")
-        data = [
-            [r.rule, r.target, r.dtype, r.run, r.compile, r.registers, r.bytes_per_parameter]
-            for r in rows
-        ]
-        head = ["rule", "target", "mix", "run", "compile", "registers", "bytes_per_parameter"]
+        named = ("rule", "target", "dtype", "proof", "run", "compile", "registers")
+        named += ("bytes_per_parameter",)
+        data = [[getattr(row, name) for name in named] for row in rows]
+        head = [{"dtype": "mix", "proof": "proved"}.get(name, name) for name in named]
         lines = ",\n".join(json.dumps(row) for row in [head, *data])
         RESULT.with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     return 1 if failures else 0

@@ -14,6 +14,7 @@ from optgen.runtime.libraries import compiled_library
 TARGETS = ("numpy", "c")
 """Targets that can be called; CUDA kernels are compiled and checked, not yet launched."""
 _UNIFORM = ("float32-float32-float32", "float64-float64-float64")
+_EXAMPLE = 'load_kernel("adamw", storage="bfloat16-bfloat16-float32")'
 _SUFFIXES = {"numpy": "py", "c": "c"}
 
 
@@ -29,7 +30,7 @@ class LoadedKernel(Protocol):
         ...
 
 
-def load_kernel(name: str, target: str = "numpy", storage: str = "") -> LoadedKernel:
+def load_kernel(name: str, target: str = "numpy", storage: str | None = None) -> LoadedKernel:
     """Return a generated kernel, with `init(param)` and `step(param, grad, state, ...)`.
 
     Both targets give the same bits. They take float32 and float64 arrays, or those of a storage
@@ -39,11 +40,12 @@ def load_kernel(name: str, target: str = "numpy", storage: str = "") -> LoadedKe
         name: Name of the rule; `rmsprop:centered` and `rmsprop_centered` are the same.
         target: `"numpy"`, a module; or `"c"`, compiled by this machine's C compiler on first
             use, several times faster, and in threads (OMP_NUM_THREADS).
-        storage: The mix, `param-grad-state[-master][+kahan|+stochastic]`; where it is empty, or
+        storage: The mix, `param-grad-state[-master][+kahan|+stochastic]`; without it, or where
             all types are one, the kernel for arrays of one type.
 
     Raises:
-        UsageError: No kernel of this name has been generated, or the target is unknown.
+        UsageError: No kernel of this name has been generated, the target is unknown, or a name is
+            no text.
         BackendUnavailable: The target cannot be called from Python, or there is no C compiler.
         CompileError: The C compiler refused the kernel.
     """
@@ -54,8 +56,14 @@ def load_kernel(name: str, target: str = "numpy", storage: str = "") -> LoadedKe
         )
     if target not in TARGETS:
         raise UsageError(f"there is no target '{target}'", fix=nearest(target, TARGETS))
+    for what, given in (("name", name), ("storage", storage or "")):
+        if not isinstance(given, str):
+            raise UsageError(
+                f"the {what} is of type {type(given).__name__}",
+                fix=f"write it as text, as in {_EXAMPLE}",
+            )
     identifier, fix = name.replace(":", "_").replace("+", "_"), ""
-    if storage not in ("", *_UNIFORM):
+    if storage and storage not in _UNIFORM:
         identifier += "_" + storage.replace("-", "_").replace("+", "_")
         fix = f"run `optgen build {name} --storage {storage}`"
         name = f"{name}' in storage '{storage}"

@@ -18,7 +18,7 @@ from optgen.translation.c import bitwise
 from optgen.translation.c.calls import known_call
 from optgen.translation.c.code import Program, Step
 from optgen.translation.c.integers import Whole, minus
-from optgen.translation.c.machine import Hook, Machine
+from optgen.translation.c.machine import EndlessLoop, Hook, Machine, Undecided
 from optgen.translation.c.memory import Fault, Memory, Pointer, Value
 from optgen.translation.terms import Terms, TermType
 from optgen.verify.verdicts import Unsupported
@@ -107,7 +107,12 @@ def fill_differs(program: Program) -> str:
     for (seed, tensor), count, first, step, number in zip(chosen, *turns, strict=False):
         machine = Machine(program, Terms(), known_call)
         out = Memory("out", -(-count // 8) * 8 * _BYTES)
-        machine.call(FILL, (Pointer(out, 0), count, first + number, step, seed, tensor))
+        try:
+            machine.call(FILL, (Pointer(out, 0), count, first + number, step, seed, tensor))
+        except Fault as fault:
+            return f"{FILL}: {fault}"
+        except (Undecided, EndlessLoop) as error:
+            raise Unsupported(f"{FILL}: {error}") from error
         wanted = random_numbers(count, step, seed, tensor, first=first)[RANDOM[number]]
         found = [out.cells.get(i * _BYTES) for i in range(count)]
         if found != [(int(word), _BYTES) for word in wanted]:
