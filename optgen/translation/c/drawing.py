@@ -27,8 +27,8 @@ FILL = "fill_random"
 _WORD: TermType = "bits16"
 _BYTES = 2
 
-COUNTS = (1, 7, 8, 20, 17)
-_PLACES = (0, 8 * 5_000_000_000, CHUNK)
+COUNTS = (20, 1, 24, 8, 17)
+_PLACES = (0, 8 * 5_000_000_001, CHUNK + 24, 2**60 + 2**50 + 8)
 _STEPS = (1, 2**32 - 1, 2**32 + 5, 2**53)
 _SEEDS = (0, 1, 0x9E3779B9, 2**32 - 1)
 _TENSORS = (0, 1, 2**32 - 1)
