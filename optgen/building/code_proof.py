@@ -16,8 +16,9 @@ from optgen.translation.c.reading import Reading, find_reader
 from optgen.verify.verdicts import Unsupported
 
 OF_MIXES = (
-    "proof (storage mixes): the lowered kernel is proved equal to its rule before its roundings "
-    "for storage; what is printed and compiled has the bits of the kernel with them."
+    "proof (storage mixes): over the reals nothing is rounded for storage, a master copy is the "
+    "parameter, and a compensation 0: so the kernel is proved equal to its rule. What is printed "
+    "and compiled has the bits of the kernel with its roundings."
 )
 """What a summary says of storage mixes."""
 

@@ -36,7 +36,7 @@ from optgen.storage import Storage
 from optgen.validate import validate
 
 MASTER, COMPENSATION = "master", "kahan_comp"
-_FULL = "full_param"
+FULL = "full_param"
 _ROUNDINGS = {DType.FLOAT32: "to_float32"} | {t: f"to_{t.value}" for t in Half}
 _SEED = Argument(
     "seed",
@@ -84,7 +84,7 @@ def store_as(kernel: Kernel, storage: Storage) -> Kernel:
 def _check_names(kernel: Kernel, storage: Storage) -> None:
     taken = {b.name for b in kernel.buffers} | {a.name for a in kernel.arguments}
     taken |= {a.target for s in kernel.stages for a in s.body} | {a.target for a in kernel.host}
-    ours = {*RANDOM, MASTER, COMPENSATION, _FULL, "seed", "random", "number", "steps"}
+    ours = {*RANDOM, MASTER, COMPENSATION, FULL, "seed", "random", "number", "steps"}
     for name in sorted(taken & ours):
         raise UsageError(
             f"storage '{storage}' has a use of its own for the name '{name}' of {kernel.name}",
@@ -210,20 +210,20 @@ def _with_master(around: _Around) -> Elementwise:
 
 def _with_compensation(around: _Around) -> Elementwise:
     stage = around.stage
-    loads, stores, body = set(stage.loads), set(stage.stores), around.renamed(_FULL)
+    loads, stores, body = set(stage.loads), set(stage.stores), around.renamed(FULL)
     if "param" in loads:
         loads |= {COMPENSATION}
         before = Operation("add", (Ref("param"), Ref(COMPENSATION)))
-        body = (Assign(_FULL, before, "the parameter, and what rounding took off it"), *body)
+        body = (Assign(FULL, before, "the parameter, and what rounding took off it"), *body)
     if "param" in stores:
         stores |= {COMPENSATION}
         rounding = _ROUNDINGS[around.kernel.buffer("param").dtype]
-        left = Operation("sub", (Ref(_FULL), Ref("param")))
+        left = Operation("sub", (Ref(FULL), Ref("param")))
         body += (
-            Assign("param", Operation(rounding, (Ref(_FULL),))),
+            Assign("param", Operation(rounding, (Ref(FULL),))),
             Assign(COMPENSATION, left, "what rounding takes off now"),
         )
-    return around.with_buffers(loads, body, stores, _FULL)
+    return around.with_buffers(loads, body, stores, FULL)
 
 
 def _rename(expr: Expr, name: str) -> Expr:
