@@ -94,6 +94,8 @@ class Reals:
         raise Unsupported(f"computes with {term.payload}")
 
     def _condition(self, atom: Term) -> Tree:
+        if atom.operation not in ("lt", "eq"):
+            raise Unsupported("chooses by the bits of values")
         left, right = atom.operands
         if atom.operation == "eq" and left is right:
             return _ALWAYS  # whether it is a number

@@ -44,6 +44,7 @@ _AT = "        at,\n        (uint32_t)tensor"
 _C = {
     "a sum is not compensated": (KAHAN, "param + kahan_comp", "param + 0.0f"),
     "float16 subnormals keep their sign": (F16, "fabsf(value) + 0.5f", "value + 0.5f"),
+    "half of a value is copied": (BF16, "&value, sizeof bits", "&value, 2"),
     "numbers of another array": (RANDOM, "random1_v[index]", "random0_v[index]"),
     "numbers of another place": (RANDOM, "first + 1,", "first + 2,"),
     "numbers of another step": (RANDOM, "args.step_high << 32", "args.step_high << 31"),

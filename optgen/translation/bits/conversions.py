@@ -198,8 +198,9 @@ class Conversions:
         if vector.number is not None:
             return exactly(vector.number * by, len(vector.bits))
         name = f"{by} {' '.join(map(str, vector.bits))}"
-        kind: TermType = "bits64" if len(vector.bits) == WIDTHS["bits64"] else "bits32"
-        return self.of(self.store.make("product", kind, payload=name))
+        return resized(
+            self.of(self.store.make("product", "bits64", payload=name)), len(vector.bits)
+        )
 
     def not_a_number(self, value: Term) -> int:
         """Return where a value is a NaN."""

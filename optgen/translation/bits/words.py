@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optgen.errors import InternalError
 from optgen.translation import expand
 from optgen.translation.bits.conversions import WIDTHS, constant
 from optgen.translation.bits.recipes import Answer, Recipe, conversion
@@ -304,7 +303,10 @@ class Bits:
                 return expand.operation(store, "abs", self._built(inner, values))
             case ("neg", _, inner):
                 return expand.negative(store, self._built(inner, values))
-        raise InternalError(f"a conversion by {answer}")
+            case (("add" | "mul") as name, _, *inner):
+                terms = (self._built(part, values) for part in inner)
+                return expand.operation(store, name, *terms)
+        raise Unsupported(f"a value made by {answer[0]}")
 
 
 _NUMBERS: dict[str, Callable[[int, int], int]] = {

@@ -119,9 +119,20 @@ def _copied(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
         for offset, (value, width) in memory.cells.items()
         if isinstance(offset, int) and begin <= offset < begin + size
     ]
+    if sum(width for *_, width in cells) != size and (memory.given or _holds(to, size)):
+        raise Unsupported("of what is copied a part is not known")
     for offset, value, width in cells:
         machine.memory.write(to.moved(offset - begin), value, width)
     return 0
+
+
+def _holds(to: Pointer, size: int) -> bool:
+    """Whether something lies where it would be copied over."""
+    cells = to.memory.cells if to.memory is not None else {}
+    begin = to.offset
+    return not isinstance(begin, int) or any(
+        not isinstance(at, int) or begin <= at < begin + size for at in cells
+    )
 
 
 def _filled(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:

@@ -110,6 +110,9 @@ class Settling:
 
         Compilers ask what is left of three possibilities, whichever that is.
         """
+        if atom.operation == "bit":
+            yes, no = expand.truth(self.store, True), expand.truth(self.store, False)
+            return self.store.make("select", "mask", (atom, yes, no))
         left, right = map(self.settle, atom.operands)
         if atom.operation != "eq" or left is right or atom.flushed:
             return expand.compare(self.store, atom.operation, left, right, flushed=atom.flushed)

@@ -63,6 +63,8 @@ def icmp(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
             left, right = left.offset, right.offset
         if type(left) is int and type(right) is int:
             return _exactly(predicate, left, right, step.kind)
+        if _is_truth(left, right) or _is_truth(right, left):
+            return _truths(machine, predicate, left, right)
         if bitwise.is_bits(left, right):
             return bitwise.compared(machine, predicate, left, right, bits_of(step.kind))
         if isinstance(left, bool | Term | Condition) or isinstance(right, bool | Term | Condition):
@@ -95,6 +97,11 @@ def _exactly(predicate: str, left: int, right: int, kind: Type) -> bool:
         "eq": left == right, "ne": left != right,
         "lt": left < right, "le": left <= right, "gt": left > right, "ge": left >= right,
     }[predicate if predicate in ("eq", "ne") else predicate[1:]]  # fmt: skip
+
+
+def _is_truth(value: Value, other: Value) -> bool:
+    """Whether a truth value is compared with a constant one."""
+    return isinstance(value, Term) and value.type == "mask" and other in (0, 1)
 
 
 def _truths(machine: Machine, predicate: str, left: Value, right: Value) -> Value:

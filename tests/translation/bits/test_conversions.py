@@ -206,3 +206,37 @@ def test_a_whole_number_becomes_a_float_only_if_it_is_held():
     x = bits.of(store.element("x", "float32"))
     with pytest.raises(Unsupported, match="with a sign"):
         bits.whole(x, "float32", signed=True)
+
+
+def test_choices_by_bits_are_not_read_as_comparisons():
+    """An atom over two values is neither their order nor their equality."""
+    from optgen.translation.c.floats import Settling
+    from optgen.translation.ptx_reals import Reals
+
+    store = Terms()
+    bits = Bits(store)
+    x, y = store.element("x", "float32"), store.element("y", "float32")
+    mask = bits.compared("ult", bits.of(x), bits.of(y))
+    chosen = expand.choose(store, mask, x, y)
+    with pytest.raises(Unsupported, match="by the bits"):
+        Reals({}, {}).tree(chosen)
+    assert Settling(store).settle(chosen) is chosen
+
+
+def test_a_product_is_the_same_only_of_the_same():
+    store = Terms()
+    bits = Bits(store)
+    word = bits.resized(bits.of(store.scalar("seed", "bits32")), 64)
+    other = bits.compute("xor", bits.compute("xor", word, bits.number(5, 64)), bits.number(5, 64))
+    assert bits.same(bits.multiplied(word, 0xD2511F53), bits.multiplied(other, 0xD2511F53))
+    assert not bits.same(bits.multiplied(word, 0xD2511F53), bits.multiplied(word, 0xCD9E8D57))
+    moved = bits.compute("add", word, bits.number(1, 64))
+    assert not bits.same(bits.multiplied(word, 3), bits.multiplied(moved, 3))
+    assert bits.multiplied(bits.number(3, 8), 100).number == 300 - 256
+    assert bits.same(bits.multiplied(word, 8), bits.shifted("shl", word, 3))
+    low = bits.part(bits.multiplied(bits.of(store.element("h", "bits16")), 3), 0, 16)
+    assert low.width == 16
+    assert (
+        bits.value(bits.multiplied(bits.of(store.element("x", "float32")), 3), "float32").operation
+        == "bits"
+    )
