@@ -114,12 +114,15 @@ def _copied(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     memory, begin = source.memory, source.offset
     if memory is None or not isinstance(begin, int):
         raise Unsupported("what is copied is not known")
+    end = begin + size
     cells = [
-        (offset, value, width)
-        for offset, (value, width) in memory.cells.items()
-        if isinstance(offset, int) and begin <= offset < begin + size
+        (at, value, width)
+        for at, (value, width) in memory.cells.items()
+        if isinstance(at, int) and at < end and at + width > begin
     ]
-    if sum(width for *_, width in cells) != size and (memory.given or _holds(to, size)):
+    whole = all(begin <= at and at + width <= end for at, _, width in cells)
+    known = sum(width for *_, width in cells) == size
+    if not whole or (not known and (memory.given or _holds(to, size))):
         raise Unsupported("of what is copied a part is not known")
     for offset, value, width in cells:
         machine.memory.write(to.moved(offset - begin), value, width)
@@ -131,7 +134,8 @@ def _holds(to: Pointer, size: int) -> bool:
     cells = to.memory.cells if to.memory is not None else {}
     begin = to.offset
     return not isinstance(begin, int) or any(
-        not isinstance(at, int) or begin <= at < begin + size for at in cells
+        not isinstance(at, int) or (at < begin + size and at + width > begin)
+        for at, (_, width) in cells.items()
     )
 
 
