@@ -13,6 +13,7 @@ from optgen.errors import BackendUnavailable
 from optgen.ir import Kernel
 from optgen.runtime.compiler import Compiler
 from optgen.translation.c.reading import Reading, find_reader
+from optgen.translation.crashes import CRASHES, crashed
 from optgen.verify.verdicts import Unsupported
 
 OF_MIXES = (
@@ -98,6 +99,8 @@ def read_c(compiler: Compiler | None, text: str, name: str) -> ReadC:
         return ReadC(missing=f"{error.what} ({error.fix})")
     except Unsupported as error:
         return ReadC(refused=str(error))
+    except CRASHES as error:
+        return ReadC(refused=crashed(error))
 
 
 def prove_c(kernel: Kernel, file: ReadC) -> CodeProof:

@@ -15,6 +15,7 @@ from optgen.backends.abi import Launch, abi
 from optgen.crosscheck.ptx import Module
 from optgen.ir import Elementwise, Kernel
 from optgen.translation.bits.differences import differs
+from optgen.translation.crashes import CRASHES, crashed
 from optgen.translation.kernel_terms import stage_terms
 from optgen.translation.ptx_reading import FEW, NO_OVERLAP, ONE_DIMENSION, PtxReading, read_ptx
 from optgen.translation.ptx_signature import signature
@@ -56,11 +57,14 @@ def compare_ptx(
     called = abi(kernel)
     proofs = []
     for stage, launch in zip(kernel.stages, called.launches, strict=True):
-        if launch.grid == "elements":
-            assert isinstance(stage, Elementwise)
-            proofs.append(_elementwise(kernel, stage, launch, module))
-        else:
-            proofs.append(_sums(kernel, kernel.stages.index(stage), launch, module, sizes))
+        try:
+            if launch.grid == "elements":
+                assert isinstance(stage, Elementwise)
+                proofs.append(_elementwise(kernel, stage, launch, module))
+            else:
+                proofs.append(_sums(kernel, kernel.stages.index(stage), launch, module, sizes))
+        except CRASHES as error:
+            proofs.append(LaunchProof(launch.entry, "unknown", crashed(error)))
     return tuple(proofs)
 
 

@@ -106,3 +106,17 @@ def test_bits_that_show_a_slip_are_named():
     kernel, text = printed("adamw", mix, "c")
     said = judged(kernel, text.replace(old, new, 1), "source")
     assert "0x18000 in sub gives 0x1 instead of 0x2" in said
+
+
+def test_a_reader_that_crashes_has_proved_nothing(monkeypatch):
+    """In place of a result comes what went wrong, in every reader."""
+    from optgen.translation.bits import words
+
+    def crash(*_):
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(words, "conversion", crash)
+    mix = MUTANTS["BF16"]
+    for way in ("source", "cuda"):
+        said = judged(*printed("adamw", mix, TARGETS[way]), way)
+        assert said.startswith("unknown: the code is not read to its end: KeyError: 'nobody")

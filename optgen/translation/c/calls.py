@@ -148,6 +148,8 @@ def _filled(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
     if not isinstance(memory, Memory) or memory.element is None:
         raise Unsupported("memory of no known type is filled")
     zero, width = memory.element
+    if size % width:
+        raise Unsupported("a part of a number is filled")
     for at in range(0, size, width):
         machine.memory.write(to.moved(at), zero, width)
     return 0

@@ -19,6 +19,7 @@ from optgen.translation.c.reading import Reading
 from optgen.translation.c.stages import compare_elements
 from optgen.translation.c.sums import SIZES, compare_sums
 from optgen.translation.c.walk import compare_walk
+from optgen.translation.crashes import CRASHES, crashed
 from optgen.translation.terms import Terms
 from optgen.verify.verdicts import Unsupported
 
@@ -66,7 +67,9 @@ def compare_c(
     for name, compare in parts:
         try:
             found = compare()
-        except (Unsupported, RecursionError) as error:
+        except Unsupported as error:
             yield PartProof(name, "unknown", str(error))
+        except CRASHES as error:
+            yield PartProof(name, "unknown", crashed(error))
         else:
             yield PartProof(name, "different" if found else "equal", found)
