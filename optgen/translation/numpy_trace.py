@@ -25,6 +25,8 @@ from optgen.translation.numpy_memory import Memory, shifted
 from optgen.translation.terms import Term, Terms, TermType
 from optgen.verify.verdicts import Unsupported
 
+_HALVES: Mapping[object, TermType] = {np.float16: "float16"}
+
 UFUNCS: Mapping[str, str] = {
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "sqrt": "sqrt",
     "negative": "neg", "absolute": "abs", "sign": "sign", "maximum": "maximum",
@@ -223,6 +225,14 @@ class View(_Refusing):
         if shape != -1:
             raise Unsupported(f"an array in the shape {shape}")
         return self
+
+    def astype(self, kind: object) -> View:
+        """Return a new array of the same values, rounded to a type."""
+        to = kind.kind if isinstance(kind, Kind) else _HALVES.get(kind)
+        if to is None:
+            raise Unsupported(f"an array as {kind}")
+        term = convert(self.tracer.store, self.read(), to)
+        return View(self.tracer, Memory.holding("converted", to, self.size, term), 0, self.size)
 
     def __getitem__(self, key: object) -> View:
         if not isinstance(key, slice) or key.step not in (None, 1):

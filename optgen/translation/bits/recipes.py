@@ -30,12 +30,21 @@ Answer = tuple[Any, ...]
 class Recipe:
     """A word as a list of operations.
 
+    A value that is converted from another one may be looked into or not. Both are needed: a
+    compiler may join a conversion with the next one; and a value of two bytes that is widened
+    and rounded again is itself, which only holds of its value, not of all bits inside.
+
+    Args:
+        bits: The words.
+        deep: Whether conversions are looked into.
+
     Attributes:
         free: The values in it that nothing is known of, by their numbers.
         values: All values in it, by their places in the list.
     """
 
-    def __init__(self, bits: Bits) -> None:
+    def __init__(self, bits: Bits, *, deep: bool = True) -> None:
+        self._deep = deep
         self.free: list[Term] = []
         self.values: dict[int, Term] = {}
         self._entries: list[Entry] = []
@@ -63,7 +72,10 @@ class Recipe:
         if found is not None:
             return found
         entry: Entry
-        if isinstance(word.detail, Term):
+        known = None if self._deep else self._bits.known(word)
+        if known is not None:
+            entry = ("bits", self._value(known))
+        elif isinstance(word.detail, Term):
             entry = ("bits", self._value(word.detail))
         else:
             operands = tuple(map(self._word, word.operands))
@@ -85,10 +97,9 @@ class Recipe:
                     return ("constant", term.payload, term.type)
                 case ("neg" | "abs") as name, (value,):
                     return ("float", name, term.type, self._value(value))
-                case "convert", (value,) if {value.type, term.type} & {*HALVES}:
-                    if "float32" in (value.type, term.type):
-                        return ("convert", term.type, value.type, self._value(value))
-                case "to_bfloat16_random", (value, random):
+                case "convert", (value,) if self._deep and _is_half(value.type, term.type):
+                    return ("convert", term.type, value.type, self._value(value))
+                case "to_bfloat16_random", (value, random) if self._deep:
                     return ("random", self._value(value), self._value(random))
                 case ("add" | "mul") as name, operands if self._inside(term):
                     return ("float", name, term.type, *map(self._value, operands))
@@ -155,6 +166,11 @@ def _answer(term: Term, places: Mapping[Term, int]) -> Answer:
         return ("number", bits_of(term), term.type)
     inner = (_answer(operand, places) for operand in term.operands)
     return (term.operation, term.type, *inner)
+
+
+def _is_half(*types: TermType) -> bool:
+    """Whether a conversion is one between float32 and a type of two bytes."""
+    return "float32" in types and not {*types}.isdisjoint(HALVES)
 
 
 class _Follower:

@@ -52,6 +52,7 @@ class Bits:
     store: Terms
     _known: dict[tuple[object, ...], Word] = field(default_factory=dict)
     _multiplied: set[Word] = field(default_factory=set)
+    _values: dict[tuple[Word, TermType], Term] = field(default_factory=dict)
     _all: Recipe | None = None
     _names: dict[Word, int] = field(default_factory=dict)
     _asked: dict[Term, Word] = field(default_factory=dict)
@@ -233,11 +234,16 @@ class Bits:
             return constant(self.store, word.number, kind)
         if isinstance(word.detail, Term) and word.detail.type == kind:
             return word.detail
-        recipe = Recipe(self)
-        # Products are not looked into, so no conversion has one inside.
-        answer = None if self.is_multiplied(word) else conversion(recipe.of(word), kind)
-        if answer is not None:
-            return self._built(answer, recipe.values)
+        known = self._values.get((word, kind))
+        if known is not None:
+            return known
+        if not self.is_multiplied(word):  # products are in no conversion
+            for deep in (False, True):
+                recipe = Recipe(self, deep=deep)
+                answer = conversion(recipe.of(word), kind)
+                if answer is not None:
+                    found = self._values[word, kind] = self._built(answer, recipe.values)
+                    return found
         found = self.store.make("bits", kind, self.values(word), payload=self._name(word))
         self._made[found] = word
         return found
@@ -277,6 +283,10 @@ class Bits:
             if term.operation == "whole"
             else self.value(word, term.type)
         )
+
+    def known(self, word: Word) -> Term | None:
+        """Return the float32 value that a word has been found to be, or None."""
+        return self._values.get((word, "float32"))
 
     def word(self, made: Term) -> Word | None:
         """Return the word that a term of the operation `"bits"` or `"whole"` is."""
