@@ -6,8 +6,9 @@ cut into one contiguous part per thread; a sum is finished per tensor, in the tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from optgen.backends.abi import abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
@@ -16,7 +17,9 @@ from optgen.backends.c_host import helper_functions, host_function
 from optgen.backends.conversions import conversions
 from optgen.backends.expressions import C_TYPES, CPrinter, literal
 from optgen.backends.layout import comment
+from optgen.backends.statements import statements
 from optgen.backends.storing import (
+    HALF_TYPES,
     kept_type,
     loaded,
     random_fills,
@@ -262,20 +265,13 @@ def _invocation(kernel: Kernel, index: int) -> tuple[str, ...]:
     return (f"{_stage_name(kernel, index)}(", *lines, f"  {given[-1]});")
 
 
-def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
-    """Return assignments as statements, the rule's own line above each."""
-    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
-    local = set(known)
-    printer = CPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
-    lines: list[str] = []
-    for assign in body:
-        if assign.formula:
-            lines += comment(assign.formula, "//", 4)
-        again = sum(a.target == assign.target for a in body) > 1
-        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
-        lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
-        local.add(assign.target)
-    return tuple(lines)
+def _statements(
+    kernel: Kernel,
+    body: Iterable[Assign],
+    known: set[str],
+    rounded: Mapping[str, tuple[Assign, str]] | None = None,
+) -> tuple[str, ...]:
+    return statements(kernel, body, known, partial(CPrinter, kernel.arithmetic), 4, rounded)
 
 
 def _stage(kernel: Kernel, index: int) -> str:
@@ -323,8 +319,16 @@ def _elements(kernel: Kernel, index: int, stage: Elementwise) -> _Stage:
     parted = storing(kernel, stage)
     known = {*shared, *parted.random, *(buffers if not kernel.mixed else stage.loads)}
     loads += random_lines("c", parted.random)
-    body = _statements(kernel, (*parted.body, *terms), known)
-    stores = [f"{s.name}_v[index] = {stored(kernel, s, '(float)')};" for s in parted.stores]
+    kept = {
+        s.name: (s.rounded, f"const {HALF_TYPES['c']} {s.name}_kept")
+        for s in parted.stores
+        if s.rounded
+    }
+    body = _statements(kernel, (*parted.body, *terms), known, kept)
+    stores = [
+        f"{s.name}_v[index] = {f'{s.name}_kept' if s.rounded else stored(kernel, s, '(float)')};"
+        for s in parted.stores
+    ]
     added = [f"lanes[{slot}][lane] += {name};" for slot, name in enumerate(sums)]
     described = _described(kernel, index, (*loads, *body, *stores, *added), sums)
     return replace(described, before=random_fills(parted.random))

@@ -155,7 +155,7 @@ def _called(kernel: Kernel) -> Iterable[str]:
         for store in parted.stores:
             if store.random:
                 yield "store_bfloat16_stochastic"
-            elif isinstance(store.dtype, Half):
+            elif isinstance(store.dtype, Half) and not store.rounded:
                 yield f"store_{store.dtype.value}"
         for assign in parted.body:
             yield from _roundings(assign.value)

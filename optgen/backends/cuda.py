@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
@@ -11,6 +12,7 @@ from optgen.backends.conversions import conversions
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
+from optgen.backends.statements import statements
 from optgen.backends.storing import (
     ELEMENT,
     is_converted,
@@ -202,20 +204,13 @@ def _signature(kernel: Kernel, launch: Launch) -> str:
     )
 
 
-def _statements(kernel: Kernel, body: Iterable[Assign], known: set[str]) -> tuple[str, ...]:
-    """Return assignments as statements, the rule's own line above each."""
-    ctype, body = C_TYPES[kernel.arithmetic], tuple(body)
-    local = set(known)
-    printer = CudaPrinter(kernel.arithmetic, lambda n: n if n in local else f"args.{n}")
-    lines: list[str] = []
-    for assign in body:
-        if assign.formula:
-            lines += comment(assign.formula, "//", 2)
-        again = sum(a.target == assign.target for a in body) > 1
-        declare = "" if assign.target in local else f"{'' if again else 'const '}{ctype} "
-        lines.append(f"{declare}{assign.target} = {printer.expression(assign.value)};")
-        local.add(assign.target)
-    return tuple(lines)
+def _statements(
+    kernel: Kernel,
+    body: Iterable[Assign],
+    known: set[str],
+    rounded: Mapping[str, tuple[Assign, str]] | None = None,
+) -> tuple[str, ...]:
+    return statements(kernel, body, known, partial(CudaPrinter, kernel.arithmetic), 2, rounded)
 
 
 def _render_stage(kernel: Kernel, index: int) -> str:
@@ -250,8 +245,9 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
     after = [
         f"{inside[s.name]} = {stored(kernel, s, '__double2float_rn')};"
         for s in parted.stores
-        if s.name in converted
+        if s.name in converted and not s.rounded
     ]
+    rounded = {s.name: (s.rounded, inside[s.name]) for s in parted.stores if s.rounded}
     numbered = ELEMENT if parted.random else ()
     totals = [f"{ctype}& {name}" for name in sums]
     shared = [f"const {ctype} {name}" for name in tensor_scalars]
@@ -271,7 +267,11 @@ def _pass(kernel: Kernel, index: int, stage: Elementwise) -> _Pass:
         update_signature=", ".join(
             (*elements, *totals, *shared, f"const {called.struct}& args", *numbered)
         ),
-        body=(*before, *_statements(kernel, (*parted.body, *results), known), *after),
+        body=(
+            *before,
+            *_statements(kernel, (*parted.body, *results), known, rounded),
+            *after,
+        ),
         tensor_scalars=tuple(
             f"const {ctype} {name} = scalars[{kernel.tensor_scalars.index(name)}];"
             for name in tensor_scalars

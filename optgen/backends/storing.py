@@ -32,11 +32,14 @@ class Store:
         name: Its name.
         dtype: The type that it is kept in.
         random: Name of the random number that the store rounds with, or an empty string.
+        rounded: The assignment whose result is stored as it is, two bytes that the rest of the
+            stage reads too; None where the store rounds.
     """
 
     name: str
     dtype: StorageType
     random: str = ""
+    rounded: Assign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ def storing(kernel: Kernel, stage: Elementwise) -> Storing:
         value = stage.body[left[name]].value if name in left else None
         given = value.operands[1:] if isinstance(value, Operation) else ()
         random = next((o.name for o in given if isinstance(o, Ref)), "")
-        stores.append(Store(name, kernel.buffer(name).dtype, random))
+        rounded = None if name in left else _rounded_before(stage, name)
+        stores.append(Store(name, kernel.buffer(name).dtype, random, rounded))
     used = {name for expr in stage_expressions(stage) for name in reads(expr)}
     return Storing(
         tuple(a for i, a in enumerate(stage.body) if i not in left.values()),
@@ -86,6 +90,13 @@ def _left_to_stores(stage: Elementwise) -> dict[str, int]:
         if assign.target not in touched:
             found[assign.target] = index
     return found
+
+
+def _rounded_before(stage: Elementwise, name: str) -> Assign | None:
+    """Return the last assignment to a name, if it rounds to a type of two bytes."""
+    last = [a for a in stage.body if a.target == name][-1]
+    halves = isinstance(last.value, Operation) and last.value.name in ROUNDINGS[1:]
+    return last if halves else None
 
 
 HALF_TYPES = {"c": "uint16_t", "cuda": "unsigned short"}
