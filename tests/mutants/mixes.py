@@ -6,6 +6,7 @@ BF16 = "bfloat16-bfloat16-float32"
 F16 = "float16-float16-float32"
 WIDE = "float32-float32-float64"
 KAHAN = "bfloat16-bfloat16-bfloat16+kahan"
+KAHAN16 = "float16-float16-float32+kahan"
 MASTER = "bfloat16-bfloat16-bfloat16-float32"
 RANDOM = "bfloat16-float32-bfloat16+stochastic"
 

@@ -28,7 +28,7 @@ from optgen.verify.verdicts import Unsupported
 RULES = load_catalogue()
 MUTANTS = runpy.run_path(str(Path(__file__).parents[1] / "mutants" / "mixes.py"))
 SLIPS = MUTANTS["SLIPS"]
-MIXES = [MUTANTS[name] for name in ("BF16", "F16", "WIDE", "KAHAN", "MASTER", "RANDOM")]
+MIXES = [MUTANTS[name] for name in ("BF16", "F16", "WIDE", "KAHAN", "KAHAN16", "MASTER", "RANDOM")]
 WAYS = ("numpy", "llvm", "source", "cuda")
 
 
