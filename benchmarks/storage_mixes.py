@@ -126,7 +126,7 @@ def main() -> int:
             "",
             f"{len(rows)} kernels, {len(failures)} failures. NumPy modules have the bits of the IR "
             "in each; all stand in storage_mixes.json. Not proved equal: "
-            f"{len(unproved)}{', by the words: ' if unproved else ''}{', '.join(unproved)}.",
+            f"{len(unproved)}" + (f" ({'; '.join(unproved)})." if unproved else "."),
             "",
             *table(mixes, rows),
             *(["", *(f"* {failure}" for failure in failures)] if failures else []),
