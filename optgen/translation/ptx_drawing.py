@@ -64,7 +64,8 @@ def drawn_numbers(context: Context, made: Term, index: Number) -> dict[Word, Wor
     bits, found = context.bits, {}
     word = bits.word(made)
     for part in () if word is None else _without_values(bits, word):
-        for number, name in enumerate(RANDOM):
+        for name in context.draws:
+            number = RANDOM.index(name)
             if bits.same(part, bits.resized(_random(context, index, number), part.width)):
                 stored = bits.of(context.store.element(name, "bits16"))
                 found[part] = bits.resized(stored, part.width)

@@ -74,8 +74,7 @@ def read_ptx(module: Module | str, entry: str, signature: Signature, store: Term
     known = Quotients()
     specials = launch_symbols(kernel, signature, known)
     arrays = Arrays(kernel, signature)
-    draws = any(scalar.type == "bits32" for scalar in signature.scalars.values())
-    context = Context(kernel, store, arrays, specials, known, draws=draws)
+    context = Context(kernel, store, arrays, specials, known, draws=signature.draws)
     arrays.context = context
     explorer = Explorer(context)
     try:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from optgen.backends.abi import Abi, Launch
+from optgen.backends.storing import storing
 from optgen.crosscheck.ptx.module import Address, Entry, Instruction, Register, Symbol
-from optgen.ir import Kernel
+from optgen.ir import Elementwise, Kernel
 from optgen.translation.bits.conversions import WIDTHS
 from optgen.translation.bits.words import Word
 from optgen.translation.ptx_conditions import Aligned, implied
@@ -55,6 +56,7 @@ class Signature:
         shared: Pointers to values that all elements share.
         count: Position and byte of the number of elements, or None.
         threads: Threads per block where the launch rule fixes them.
+        draws: The random numbers that an element draws.
     """
 
     arrays: Mapping[int, Array]
@@ -62,10 +64,12 @@ class Signature:
     shared: Mapping[int, tuple[Scalar, ...]] = field(default_factory=lambda: MappingProxyType({}))
     count: tuple[int, int] | None = None
     threads: int | None = None
+    draws: tuple[str, ...] = ()
 
 
 def signature(kernel: Kernel, called: Abi, launch: Launch) -> Signature:
     """Return what the parameters of one of optgen's own launches stand for."""
+    stage = kernel.stages[called.launches.index(launch)]
     dtype: TermType = kernel.arithmetic.value
     buffers = {buffer.name for buffer in kernel.buffers}
     places = {name: place for place, name in enumerate(launch.parameters)}
@@ -91,6 +95,7 @@ def signature(kernel: Kernel, called: Abi, launch: Launch) -> Signature:
             if name in places
         },
         count=(places["n"], 0),
+        draws=storing(kernel, stage).random if isinstance(stage, Elementwise) else (),
     )
 
 

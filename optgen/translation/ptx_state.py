@@ -119,7 +119,8 @@ class Context:
         assumptions: What has been taken for granted, as sentences.
         scalars: Symbols that stand for integer scalars, with the scalar's name.
         places: Numbers of the places that were read.
-        draws: Whether indices are also what random numbers are made of: bits.
+        draws: The random numbers that an element draws; if there are any, indices are also what
+            these are made of: bits.
     """
 
     entry: Entry
@@ -131,7 +132,7 @@ class Context:
     assumptions: dict[str, None] = field(default_factory=dict)
     scalars: dict[str, str] = field(default_factory=dict)
     places: dict[Place, int] = field(default_factory=dict)
-    draws: bool = False
+    draws: tuple[str, ...] = ()
     bits: Bits = field(init=False)
 
     def __post_init__(self) -> None:

@@ -50,7 +50,8 @@ def differs(
         return describe(one, other, origins or {})
     wanted, found = innermost(wanted, found)
     word = bits.word(found)
-    if found.operation == "bits" and word is not None and wanted.type == found.type:
+    drawn = word is not None and bits.is_multiplied(word)
+    if found.operation == "bits" and word and not drawn and wanted.type == found.type:
         ours = {settle(term): term for term in _converted(wanted)}
         word = bits.replaced(word, lambda term: ours.get(settle(term), term))
         recipe = Recipe(bits)
@@ -62,6 +63,8 @@ def differs(
                 for value, number in zip(recipe.free, said[0], strict=True)
             )
             return f"{values} gives {said[1]:#x} instead of {said[2]:#x}"
+    if drawn:
+        raise Unsupported("what is drawn is not seen to be the random numbers of the element")
     raise Unsupported("bits are made into a value in a way that is not followed")
 
 
