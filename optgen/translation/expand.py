@@ -174,7 +174,7 @@ class _Diagram:
 
     def _given(self, value: Term, atom: Term, holds: bool) -> Term:
         """Return a value under the assumption that an atom holds, or does not."""
-        if value.operation != "select":
+        if value.operation != "select" or self._compared(value).isdisjoint(atom.operands):
             return value
         key = (id(value), id(atom), holds)
         found = self._assumed.get(key)
@@ -187,6 +187,17 @@ class _Diagram:
                 sides = (self._given(side, atom, holds) for side in (yes, no))
                 found = self._node(asked, *sides)
             self._assumed[key] = found
+        return found
+
+    def _compared(self, value: Term) -> frozenset[Term]:
+        """Return what is compared anywhere in a value; an atom says nothing of anything else."""
+        found = self._store.compared.get(id(value))
+        if found is None:
+            found = frozenset()
+            if value.operation == "select":
+                asked, *sides = value.operands
+                found = frozenset(asked.operands).union(*map(self._compared, sides))
+            self._store.compared[id(value)] = found
         return found
 
 

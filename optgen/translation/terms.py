@@ -59,10 +59,12 @@ class Terms:
     Attributes:
         chosen: Choices that `expand` has made, by the numbers of what they are made of.
         assumed: Values under an assumption, likewise.
+        compared: What is compared anywhere in a choice, by its number.
     """
 
     chosen: dict[tuple[int, int, int], Term] = field(default_factory=dict)
     assumed: dict[tuple[int, int, bool], Term] = field(default_factory=dict)
+    compared: dict[int, frozenset[Term]] = field(default_factory=dict)
     _known: dict[tuple[object, ...], Term] = field(default_factory=dict)
     _order: dict[int, int] = field(default_factory=dict)
 

@@ -289,7 +289,7 @@ class Machine:
 
     def _allocated(self, step: Step) -> Memory:
         """Return new memory of a function."""
-        kinds = {*flat_types(step.other)} if isinstance(step.other, Many) else set()
+        kinds = {*flat_types(step.other.of)} if isinstance(step.other, Many) else set()
         element = None
         if len(kinds) == 1:
             (kind,) = kinds
