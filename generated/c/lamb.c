@@ -173,9 +173,8 @@ static void optgen_lamb_float32_stage1(
   while (reached < n && reached < 1024) reached *= 2;
   for (int slot = 0; slot < 2; ++slot)
     for (uint64_t lane = 0; lane < reached; ++lane) lanes[slot][lane] = -0.0f;
-  /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
-  for (uint64_t row = 0; row < 16384 && row < n + 1024; row += 1024) {
-    const uint64_t stop = n < row ? 0 : n - row < 1024 ? n - row : 1024;
+  for (uint64_t row = 0; row < n; row += 1024) {
+    const uint64_t stop = n - row < 1024 ? n - row : 1024;
     for (uint64_t lane = 0; lane < stop; ++lane) {
       const uint64_t index = row + lane;
       const float param = param_v[index];
@@ -205,9 +204,11 @@ static void optgen_lamb_float32_stage1(
       lanes[0][lane] += param_norm_sum;
       lanes[1][lane] += update_norm_sum;
     }
-    for (int slot = 0; slot < 2; ++slot)
-      for (uint64_t lane = stop; lane < reached; ++lane) lanes[slot][lane] += 0.0f;
   }
+  /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
+  const uint64_t full = n < 15360 ? 0 : n - 15360; /* lanes that miss none */
+  for (int slot = 0; slot < 2; ++slot)
+    for (uint64_t lane = full; lane < reached; ++lane) lanes[slot][lane] += 0.0f;
   for (int slot = 0; slot < 2; ++slot) {
     for (uint64_t half = reached / 2; half > 0; half /= 2)
       for (uint64_t lane = 0; lane < half; ++lane) lanes[slot][lane] += lanes[slot][lane + half];
@@ -469,9 +470,8 @@ static void optgen_lamb_float64_stage1(
   while (reached < n && reached < 1024) reached *= 2;
   for (int slot = 0; slot < 2; ++slot)
     for (uint64_t lane = 0; lane < reached; ++lane) lanes[slot][lane] = -0.0;
-  /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
-  for (uint64_t row = 0; row < 16384 && row < n + 1024; row += 1024) {
-    const uint64_t stop = n < row ? 0 : n - row < 1024 ? n - row : 1024;
+  for (uint64_t row = 0; row < n; row += 1024) {
+    const uint64_t stop = n - row < 1024 ? n - row : 1024;
     for (uint64_t lane = 0; lane < stop; ++lane) {
       const uint64_t index = row + lane;
       const double param = param_v[index];
@@ -501,9 +501,11 @@ static void optgen_lamb_float64_stage1(
       lanes[0][lane] += param_norm_sum;
       lanes[1][lane] += update_norm_sum;
     }
-    for (int slot = 0; slot < 2; ++slot)
-      for (uint64_t lane = stop; lane < reached; ++lane) lanes[slot][lane] += 0.0;
   }
+  /* What is missing at the end of a chunk counts as +0; adding +0 twice is adding it once. */
+  const uint64_t full = n < 15360 ? 0 : n - 15360; /* lanes that miss none */
+  for (int slot = 0; slot < 2; ++slot)
+    for (uint64_t lane = full; lane < reached; ++lane) lanes[slot][lane] += 0.0;
   for (int slot = 0; slot < 2; ++slot) {
     for (uint64_t half = reached / 2; half > 0; half /= 2)
       for (uint64_t lane = 0; lane < half; ++lane) lanes[slot][lane] += lanes[slot][lane + half];

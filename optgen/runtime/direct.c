@@ -8,9 +8,11 @@
  * Everything here runs while Python's global lock is held, except for the kernel itself.
  * Python is reached through pointers that it hands over, so that neither its headers nor its
  * library are needed; all of them belong to its stable ABI. Fields of arrays are read where
- * NumPy keeps them; optgen.runtime.direct looks at arrays it knows first, and does without
- * this file where they are not found there. */
+ * NumPy keeps them, and items of lists and tuples where CPython does (asking for each took a
+ * fifth of a call for 500 tensors); optgen.runtime.direct looks at some that it knows first, and
+ * does without this file where they are not found there. */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,6 +30,18 @@ struct array { /* NumPy's PyArrayObject, as long as anything has been compiled a
   int flags;
 };
 
+struct list { /* CPython's PyListObject */
+  struct object head;
+  intptr_t size;
+  const void *const *items;
+};
+
+struct tuple { /* and its PyTupleObject */
+  struct object head;
+  intptr_t size;
+  const void *items[];
+};
+
 struct known { /* what an array was when it was checked */
   const struct array *array;
   const char *data;
@@ -37,11 +51,8 @@ struct known { /* what an array was when it was checked */
 
 struct python {
   const void *list, *tuple, *dict, *array; /* types */
-  intptr_t (*list_size)(const void *);
-  intptr_t (*tuple_size)(const void *);
-  const void *(*list_item)(const void *, intptr_t);
-  const void *(*tuple_item)(const void *, intptr_t);
   const void *(*dict_item)(const void *, const void *);
+  int (*dict_next)(const void *, intptr_t *, const void **, const void **);
   void (*forget_error)(void);
   void *(*release)(void);
   void (*acquire)(void *);
@@ -67,6 +78,7 @@ struct plan {
   uint64_t args_size;
   char *args;
   double *scalars;              /* per tensor: new scalar states */
+  int64_t *steps;               /* per tensor: those done before this call */
   void *work;
   const void *grad_descr;       /* the type of gradients */
   uint64_t grad_item;           /* bytes per element of theirs */
@@ -77,16 +89,18 @@ struct plan {
 
 enum { CONTIGUOUS = 1, ALIGNED = 0x100 };
 
-static const void *item(const struct python *python, const void *list, const uint64_t at) {
-  return ((const struct object *)list)->type == python->list
-    ? python->list_item(list, (intptr_t)at)
-    : python->tuple_item(list, (intptr_t)at);
-}
-
 static int is_list_of(const struct python *python, const void *list, const uint64_t size) {
   const void *type = ((const struct object *)list)->type;
-  if (type == python->list) return (uint64_t)python->list_size(list) == size;
-  return type == python->tuple && (uint64_t)python->tuple_size(list) == size;
+  if (type != python->list && type != python->tuple) return 0;
+  return (uint64_t)((const struct list *)list)->size == size; /* a tuple keeps it there too */
+}
+
+/* An item of a list or tuple. Looking up a key can run anybody's comparison, and that can make a
+ * list shorter: then NULL. */
+static const void *item(const struct python *python, const void *list, const uint64_t at) {
+  const struct list *items = list;
+  if (items->head.type == python->tuple) return ((const struct tuple *)list)->items[at];
+  return at < (uint64_t)items->size ? items->items[at] : NULL;
 }
 
 static int has_shape(const struct array *array, const intptr_t *shape) {
@@ -111,6 +125,20 @@ static int overlaps(const struct plan *plan, const char *data, const uint64_t si
   return size && low < plan->spans && plan->starts[low] < data + size;
 }
 
+/* The part of a state of that number, or NULL. Most states list their parts in the order in which
+ * they were made: then the next entry is the one, and no key has to be looked up. */
+static const struct array *part_of(
+    const struct plan *plan, const void *state, const uint64_t part, intptr_t *position) {
+  const struct python *python = plan->python;
+  const void *key, *value;
+  if (*position >= 0 && python->dict_next(state, position, &key, &value) && key == plan->names[part])
+    return value;
+  *position = -1;
+  value = python->dict_item(state, plan->names[part]);
+  if (!value) python->forget_error();
+  return value;
+}
+
 /* whether one tensor is what it was; its gradient may be another */
 static int is_same_tensor(
     struct plan *plan, const uint64_t tensor, const intptr_t *shape, const struct array *param,
@@ -118,17 +146,20 @@ static int is_same_tensor(
   const struct python *python = plan->python;
   const uint64_t parts = plan->states + plan->cells;
   const struct known *known = plan->known + tensor * (1 + parts);
+  if (!param || !grad || !state) return 0;
   if (!is_known(known, param) || !has_shape(param, shape)) return 0;
   if (((const struct object *)state)->type != python->dict) return 0;
+  intptr_t position = 0;
   for (uint64_t part = 0; part < parts; ++part) {
-    const struct array *array = python->dict_item(state, plan->names[part]);
-    if (!array) {
-      python->forget_error();
-      return 0;
-    }
+    const struct array *array = part_of(plan, state, part, &position);
+    if (!array) return 0;
     if (!is_known(known + 1 + part, array)) return 0;
     if (part < plan->states ? !has_shape(array, shape) : array->dimensions != 0) return 0;
   }
+  int64_t step;
+  memcpy(&step, known[parts].data, sizeof step);
+  if (step < 0 || step >= INT64_C(1) << 53) return 0;
+  plan->steps[tensor] = step;
   if (grad->head.type != python->array || grad->descr != plan->grad_descr) return 0;
   if ((grad->flags & (CONTIGUOUS | ALIGNED)) != (CONTIGUOUS | ALIGNED)) return 0;
   if (!has_shape(grad, shape)) return 0;
@@ -147,39 +178,28 @@ static int is_same_tensor(
 static int count_and_compute(struct plan *plan, const double *hyperparameters) {
   const uint64_t parts = 1 + plan->states + plan->cells, scalars = plan->cells - 1;
   const uint64_t size = scalars * sizeof(double);
-  for (uint64_t tensor = 0; tensor < plan->tensors; ++tensor) {
-    const struct known *cells = plan->known + tensor * parts + 1 + plan->states;
-    int64_t step;
-    memcpy(&step, cells[scalars].data, sizeof step);
-    if (step < 0 || step >= INT64_C(1) << 53) return 0;
-  }
-  int64_t step_before = -1;
   double before[8]; /* scalar states of the tensor before; more than 8 have no shortcut */
   for (uint64_t tensor = 0; tensor < plan->tensors; ++tensor) {
     const struct known *cells = plan->known + tensor * parts + 1 + plan->states;
     char *args = plan->args + tensor * plan->args_size;
     double *values = plan->scalars + tensor * scalars;
-    int64_t step;
-    memcpy(&step, cells[scalars].data, sizeof step);
+    const int64_t step = plan->steps[tensor];
     for (uint64_t i = 0; i < scalars; ++i) memcpy(values + i, cells[i].data, sizeof *values);
-    const int same = tensor && scalars <= 8 && step == step_before &&
-      plan->n[tensor] == plan->n[tensor - 1] && !memcmp(before, values, size);
-    if (scalars <= 8) memcpy(before, values, size);
+    const int same = tensor && scalars <= 8 && step == plan->steps[tensor - 1] &&
+      plan->n[tensor] == plan->n[tensor - 1] && !(size && memcmp(before, values, size));
+    if (size && scalars <= 8) memcpy(before, values, size);
     if (same) {
       memcpy(args, args - plan->args_size, plan->args_size);
-      memcpy(values, values - scalars, size);
+      if (size) memcpy(values, values - scalars, size);
     } else if (plan->host(hyperparameters, (double)(step + 1), (double)plan->n[tensor], values, args))
       return 0;
-    step_before = step;
   }
   for (uint64_t tensor = 0; tensor < plan->tensors; ++tensor) {
     const struct known *cells = plan->known + tensor * parts + 1 + plan->states;
     const double *values = plan->scalars + tensor * scalars;
-    int64_t step;
+    const int64_t step = plan->steps[tensor] + 1;
     for (uint64_t i = 0; i < scalars; ++i)
       memcpy((char *)cells[i].data, values + i, sizeof *values);
-    memcpy(&step, cells[scalars].data, sizeof step);
-    ++step;
     memcpy((char *)cells[scalars].data, &step, sizeof step);
   }
   return 1;

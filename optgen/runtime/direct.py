@@ -1,9 +1,9 @@
 """The short way into compiled C: `direct.c`, and what Python prepares for it.
 
 `direct.c` reads fields of arrays at the places where NumPy has kept them for as long as
-anything has been compiled against it, and lists and dicts through CPython's stable ABI. Where a
-first look at known arrays does not find the fields there, or the file cannot be compiled, there
-is no short way, and every call is checked in Python.
+anything has been compiled against it, items of lists and tuples where CPython does, and dicts
+through CPython's stable ABI. Where a first look at known objects does not find the fields there,
+or the file cannot be compiled, there is no short way, and every call is checked in Python.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ KEEPS_LOCK_UP_TO = 16384
 _FIELDS = (
     "python", "host", "entry", "several", "tensors", "states", "cells", "names", "known",
     "shapes", "n", "gradients", "pointers", "spans", "starts", "ends", "args_size", "args",
-    "scalars", "work", "grad_descr", "grad_item", "total", "keeps_lock_up_to", "alive", "busy",
+    "scalars", "steps", "work", "grad_descr", "grad_item", "total", "keeps_lock_up_to", "alive",
+    "busy",
 )  # fmt: skip
 """The struct `plan` of direct.c: every field is as wide as a pointer."""
 _PLACE = {name: index for index, name in enumerate(_FIELDS)}
-_DATA, _DIMENSIONS, _SHAPE, _DESCR, _FLAGS = 16, 24, 32, 56, 64
+_DATA, _DIMENSIONS, _SHAPE, _DESCR, _FLAGS = 16, 24, 32, 56, 64  # of arrays, in bytes
+_SIZE, _ITEMS = 16, 24  # of lists and tuples
 _PYTHON = (
-    "PyList_Size", "PyTuple_Size", "PyList_GetItem", "PyTuple_GetItem",
-    "PyDict_GetItemWithError", "PyErr_Clear", "PyEval_SaveThread", "PyEval_RestoreThread",
-    "Py_IncRef", "Py_DecRef",
+    "PyDict_GetItemWithError", "PyDict_Next", "PyErr_Clear", "PyEval_SaveThread",
+    "PyEval_RestoreThread", "Py_IncRef", "Py_DecRef",
 )  # fmt: skip
 
 
@@ -110,6 +111,19 @@ def _strange_layout() -> str:
                 return f"this NumPy does not keep the {name} of an array where it was expected"
         if [_read(shape + 8 * i, ctypes.c_ssize_t) for i in range(array.ndim)] != [*array.shape]:
             return "this NumPy does not keep the shape of an array where it was expected"
+    for several in ([], [whole], [frozen, whole, frozen], (), (whole, frozen)):
+        strange = f"this Python does not keep the items of a {type(several).__name__} there"
+        at = id(several)
+        head = (_read(at + 8, ctypes.c_void_p), _read(at + _SIZE, ctypes.c_ssize_t))
+        if head != (id(type(several)), len(several)):
+            return strange  # before anything is looked for where an address was expected
+        items = at + _ITEMS
+        if isinstance(several, list):
+            items = _read(items, ctypes.c_void_p) or 0
+        if [_read(items + 8 * i, ctypes.c_void_p) for i in range(len(several))] != [
+            *map(id, several)
+        ]:
+            return strange
     return ""
 
 
@@ -177,6 +191,7 @@ class Plan:
             "ends": np.array([end for _, end in spans], np.uintp),
             "args": np.empty(tensors * args_size, np.uint8),
             "scalars": np.empty(max(1, tensors * (cells - 1)), np.float64),
+            "steps": np.empty(tensors, np.int64),
             "work": np.empty(library.scratch(counts), dtype),
             "python": way.python,
         }

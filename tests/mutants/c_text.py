@@ -88,7 +88,7 @@ MUTANTS = {
     # reductions
     "lanes_begin_at_one": lamb(("lanes[slot][lane] = -0.0f;", "lanes[slot][lane] = 1.0f;")),
     "half_the_lanes": lamb(("half = reached / 2; half > 0", "half = reached / 4; half > 0")),
-    "rows_left_out": lamb(("row < 16384 &&", "row < 15360 &&")),
+    "rows_left_out": lamb(("row < n; row +=", "row < n && row < 15360; row +=")),
     "chunks_not_added": lamb(("half = width / 2; half > 0", "half = 0; half > 0")),
     "neighbours_added": lamb(
         (

@@ -332,6 +332,65 @@ def test_another_layout_of_arrays_is_noticed(monkeypatch):
     assert "data" in direct._strange_layout()
 
 
+def test_another_layout_of_lists_is_noticed(monkeypatch):
+    monkeypatch.setattr(direct, "_SIZE", direct._SIZE + 16)
+    assert "items of a" in direct._strange_layout()
+
+
+@pytest.mark.parametrize("several", [list, tuple])
+def test_states_in_any_order_and_with_more_in_them_than_is_stepped(several, both, checks):
+    module, kernel = both("adamw")
+    params, states, _ = made(kernel, (3, 5, 2))
+    states[0] = dict(reversed(states[0].items()))
+    states[1] = {"note": "mine", **states[1]}
+    states[2] = {"exp_avg": states[2]["exp_avg"], "note": 1, 7: 7, **states[2]}
+    params, given = several(params), several(np.ones(n, np.float32) for n in (3, 5, 2))
+    states = several(states)
+    wanted, wanted_states = deepcopy((params, states))
+    counted = checks(kernel)
+    before = len(counted)
+    for _ in range(3):
+        kernel.step(params, given, states)
+        module.step(wanted, given, wanted_states)
+    assert bits(params) == bits(wanted)
+    assert [bits(s["exp_avg_sq"]) for s in states] == [bits(s["exp_avg_sq"]) for s in wanted_states]
+    assert len(counted) == before + 1
+
+
+def test_a_key_that_empties_the_lists_while_it_is_compared(both):
+    """A key with the hash of a name is asked whether it is that name, and may do anything."""
+    _, kernel = both("adamw")
+    params, states, _ = made(kernel, (3, 4, 5))
+    given = [np.ones(p.size, np.float32) for p in params]
+    kernel.step(params, given, states)
+
+    class Emptying:
+        armed = False
+
+        def __hash__(self):
+            return hash("exp_avg")
+
+        def __eq__(self, other):
+            if self.armed:
+                params.clear()
+            return self is other
+
+    key = Emptying()
+    first = states[0]
+    rest = dict(first)
+    first.clear()
+    first[key] = 0
+    first.update(rest)
+    before = bits(list(rest.values()))
+    held = list(params)
+    key.armed = True
+    with pytest.raises((TypeError, ValueError)):
+        kernel.step(params, given, states)
+    assert not params
+    assert bits(list(rest.values())) == before
+    assert len(held) == 3
+
+
 def test_the_struct_has_the_fields_of_the_c_file():
     """Both sides list them; each is as wide as a pointer."""
     import re

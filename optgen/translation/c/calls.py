@@ -39,6 +39,8 @@ def known_call(name: str) -> Hook | None:
             return _float
         if found[1] in ("umax", "umin", "smax", "smin"):
             return _extreme
+        if name.startswith("llvm.usub.sat."):
+            return _difference_or_zero
     if name == "memcpy" or name.startswith("llvm.memcpy."):
         return _copied
     if name.startswith("llvm.memset."):
@@ -105,6 +107,13 @@ def _extreme(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value
         )
         return ordered[1 if name.endswith("max") else 0]
     raise Unsupported(step.words[0])
+
+
+def _difference_or_zero(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
+    left, right = operands
+    if isinstance(left, int) and isinstance(right, int) and isinstance(step.kind, Int):
+        return max(left - right, 0)
+    raise Unsupported(f"{step.words[0]} of {left} and {right}")
 
 
 def _copied(machine: Machine, step: Step, operands: tuple[Value, ...]) -> Value:
