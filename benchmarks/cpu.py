@@ -5,7 +5,8 @@
 Each part is one call of `optgen bench` in a process of its own: every rule on one large tensor,
 and again in one thread; three rules beside torch.compile; adamw in storage mixes;
 adamw, nadam, sgd and lion on GPT-2 small's tensors; adamw, sgd and lion on 500 small ones; the
-cost of a call; adamw at sizes from 10^2 to 10^8. With --write, each part's JSON goes to
+cost of a call; adamw at sizes from 10^2 to 10^8. The part `free_threaded`, NumPy alone, is for a
+free-threaded build of Python, and the others are not. With --write, each part's JSON goes to
 benchmarks/results/cpu_PART.json and the pictures beside it; `cpu_page.py` puts the numbers into
 docs/benchmarks_cpu.md. Torch and optax take part where they are installed.
 """
@@ -35,6 +36,10 @@ PARTS: dict[str, tuple[str, ...]] = {
         *("--workload", "large", "--threads", "1", "--seconds", "15"),
         *("--against", "naive"),
     ),
+    "free_threaded": (
+        *("--workload", "large", "--seconds", "20"),
+        *("--target", "numpy", "--against", "naive"),
+    ),
     "compiled": (
         *("adamw", "nadam", "rmsprop", "--workload", "large", "--seconds", "40"),
         *("--target", "c", "--against", "torch", "--against", "torch-compiled"),
@@ -58,6 +63,11 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Arguments of `optgen bench`; a part that names no rule times all of them."""
 
 
+def is_locked() -> bool:
+    """Return whether this is a Python in which one thread at a time runs."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
 def rules() -> list[str]:
     """Return every rule of the catalogue."""
     from optgen.loader import load_catalogue
@@ -75,6 +85,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = RESULTS if asked.write else Path(scratch)
         for part in asked.only or PARTS:
+            if is_locked() == (part == "free_threaded"):
+                print(f"{part}: left out, for another build of Python", file=sys.stderr)
+                continue
             started = time.perf_counter()
             arguments = list(PARTS[part])
             if arguments[0].startswith("--"):

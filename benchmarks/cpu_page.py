@@ -126,6 +126,7 @@ def rendered(text: str) -> str:
         "summary": summary,
         "large": lambda: table("large", ("c", "numpy", "naive", *RIVALS)),
         "one_thread": lambda: table("one_thread", ("c", "numpy", "naive")),
+        "free_threaded": lambda: table("free_threaded", ("numpy", "naive")),
         "compiled": lambda: table("compiled", ("c", *RIVALS[:3], "torch compiled")),
         "storage": lambda: table("storage", ("c", "numpy")),
         "gpt2": lambda: table("gpt2", ("c", "numpy", *RIVALS)),

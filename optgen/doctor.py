@@ -95,7 +95,12 @@ LEVELS = (
         (("C++ compiler", "C compiler"),),
         built=True,
     ),
-    Level("launch", "launchers pass the right arguments", (("C compiler",),), built=False),
+    Level(
+        "launch",
+        "the launcher passes the right arguments, to a driver that is not one",
+        (("C compiler",), ("C++ compiler",)),
+        built=True,
+    ),
     Level("gpu", "the same bits on hardware", (("NVIDIA GPU",),), built=False),
 )
 

@@ -105,6 +105,10 @@ class CompileError(OptgenError):
         self.output = output
 
 
+class LaunchError(OptgenError):
+    """A kernel could not be launched, or the CUDA driver refused what that needs."""
+
+
 class CheckFailed(OptgenError):
     """Generated code does not do what its rule says, or a claim does not hold."""
 

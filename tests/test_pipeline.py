@@ -74,12 +74,13 @@ def test_a_build_writes_files_and_a_manifest(own, tmp_path):
     assert names_built(report) == {"plain_rule", "slow_rule"}
     assert set(files(out)) - {".gitignore"} == {
         "MANIFEST.json", "numpy/plain_rule.py", "numpy/slow_rule.py",
-        "cuda/plain_rule.cu", "cuda/plain_rule.h", "cuda/slow_rule.cu", "cuda/slow_rule.h",
+        "cuda/plain_rule.cu", "cuda/plain_rule.h", "cuda/plain_rule.json",
+        "cuda/slow_rule.cu", "cuda/slow_rule.h", "cuda/slow_rule.json",
     }  # fmt: skip
     module = load_module("plain_rule", (out / "numpy/plain_rule.py").read_text())
     assert module.init is not None
     assert len(report.rows) == 8
-    assert "2 rules, 6 files" in report.summary[0]
+    assert "2 rules, 8 files" in report.summary[0]
 
 
 def test_committed_files_say_nothing_of_time_host_or_versions(own, tmp_path):

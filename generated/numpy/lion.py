@@ -19,6 +19,7 @@ edit the rule in specs/ and run `optgen build lion`.
 """
 
 import os
+import sys
 import threading
 from collections import deque
 from queue import SimpleQueue
@@ -207,7 +208,7 @@ def _workspace(kind, width):
 
 
 _BLOCK = 65536  # elements per block at most: a block and its workspace stay in the cache
-_WIDE = 524288  # the same in many threads, which wait for each other between operations
+_WIDE = 524288  # the same in many threads that hand Python's lock to each other at each operation
 _SHARE = 131072  # elements for each thread at least: with fewer, one thread is as fast
 
 
@@ -222,7 +223,7 @@ def _each(stage, size, kind):
         _FREE.append(work)
         return results
     threads = min(_threads(), size // _SHARE) if size >= 2 * _SHARE else 1
-    most = min(_BLOCK << (threads - 1), _WIDE)
+    most = min(_BLOCK << (threads - 1), _WIDE) if _is_locked() else _BLOCK
     rounds = -(-size // (threads * most)) or 1
     width = -(-size // (threads * rounds)) or 1
     width += -width % _CHUNK
@@ -238,6 +239,11 @@ def _each(stage, size, kind):
 
     _together(work_off, min(threads, len(blocks)), todo)
     return results
+
+
+def _is_locked():
+    """Return whether one thread at a time runs Python; not so in its free-threaded builds."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _taken(queue):

@@ -9,6 +9,7 @@ from functools import partial
 from optgen.backends.abi import BLOCK, Abi, Launch, abi, reads_tensor_scalars, stage_buffers
 from optgen.backends.base import Heading, SourceFile
 from optgen.backends.conversions import conversions
+from optgen.backends.cuda_description import cuda_description
 from optgen.backends.intrinsics import C_TYPES, CudaPrinter, helper, helpers_in, intrinsic, literal
 from optgen.backends.layout import comment
 from optgen.backends.scalars import ScalarPrinter
@@ -107,21 +108,19 @@ class _Header:
 
 @dataclass(frozen=True, slots=True)
 class CudaBackend:
-    """Prints a `.cu` and a `.h` per rule, each type in turn."""
+    """Prints a `.cu`, a `.h` and a `.json` per rule, each type in turn."""
 
     name: str = "cuda"
     dtypes: frozenset[DType] = frozenset(DType)
 
     def render(self, heading: Heading, kernels: Iterable[Kernel]) -> tuple[SourceFile, ...]:
-        """Return the kernels and the header of one rule."""
+        """Return the kernels of one rule, their header, and how they are called."""
         kernels = tuple(kernels)
-        structs = "\n\n".join(_struct(kernel, abi(kernel)) for kernel in kernels)
-        launches = tuple(line for kernel in kernels for line in _launch_rules(abi(kernel)))
-        stages = [(k, i) for k in kernels for i in range(len(k.stages))]
+        structs = "\n\n".join(_struct(k, abi(k)) for k in kernels)
+        launches = tuple(line for k in kernels for line in _launch_rules(abi(k)))
         comments = [*(line for rule in heading.rule for line in comment(rule, "    ")), ""]
-        comments += [line for name, doc in heading.docs for line in comment(doc, f"{name}:")]
-        comments.append("")
-        comments += [line for source in heading.sources for line in comment(source, "Source:")]
+        comments += [x for name, doc in heading.docs for x in comment(doc, f"{name}:")] + [""]
+        comments += [x for source in heading.sources for x in comment(source, "Source:")]
         source = _File(
             heading=heading,
             comments=tuple(comments),
@@ -135,7 +134,7 @@ class CudaBackend:
                     for name in helpers_in(e for s in k.stages for e in stage_expressions(s))
                 ),
             ),
-            stages=tuple(_render_stage(k, i) for k, i in stages),
+            stages=tuple(_render_stage(k, i) for k in kernels for i in range(len(k.stages))),
         )
         header = _Header(
             heading=heading,
@@ -143,14 +142,15 @@ class CudaBackend:
             structs=structs,
             launches=launches,
             prototypes=tuple(
-                f"__global__ void {launch.entry}({_signature(kernel, launch)});"
-                for kernel in kernels
-                for launch in abi(kernel).launches
+                f"__global__ void {launch.entry}({_signature(k, launch)});"
+                for k in kernels
+                for launch in abi(k).launches
             ),
         )
         return (
             SourceFile(f"cuda/{heading.identifier}.cu", render("cuda/file.cu.jinja", source)),
             SourceFile(f"cuda/{heading.identifier}.h", render("cuda/file.h.jinja", header)),
+            cuda_description(heading, kernels),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def machine() -> dict[str, Any]:
         "caches": _caches(),
         "memory": _field("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
+        "python": platform.python_version() + ("" if is_locked() else " free-threaded"),
         "vectors": _vectors(),
     }
     for name in _PACKAGES:
@@ -40,6 +41,11 @@ def machine() -> dict[str, Any]:
     except OptgenError as error:
         found["compiler"] = str(error).splitlines()[0]
     return found
+
+
+def is_locked() -> bool:
+    """Return whether one thread at a time runs Python; not so in its free-threaded builds."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def _field(path: str, name: str) -> str:

@@ -33,6 +33,7 @@ from optgen.passes import run_passes
 from optgen.passes.storage import store_as
 from optgen.passes.unstored import without_storage
 from optgen.runtime.cache import compile_cached
+from optgen.runtime.cuda.images import image_seal
 from optgen.runtime.nvrtc import Compiled, Nvrtc, find_nvrtc
 from optgen.spec import OptimizerSpec
 from optgen.storage import parse_storage
@@ -123,6 +124,8 @@ def _build(
             stem = f"cuda/{heading.identifier}.{item.arch}"
             binaries.append((f"{stem}.cubin", item.compiled.cubin))
             binaries.append((f"{stem}.ptx", item.compiled.ptx.encode()))
+            seal = image_seal(files["cuda"][0].text, item.compiled.cubin)
+            binaries.append((f"{stem}.sha256", seal.encode()))
         levels += _levels(compiled, reason)
     if unchecked:
         rows = unchecked_rows(heading, kernels[0], targets)

@@ -131,10 +131,17 @@ def _host(request: VerifyRequest) -> Findings:
     return check_host(request.names, request.claims, request.specs)
 
 
+def _launch(request: VerifyRequest) -> Findings:
+    from optgen.cli.launch import check_launch
+
+    return check_launch(request.names, request.claims, request.specs)
+
+
 RUNNERS: Mapping[str, Runner] = {
     "algebra": _algebra,
     "compile": _compile,
     "run": _run_kernels,
     "proof": _proof,
     "host": _host,
+    "launch": _launch,
 }

@@ -12,14 +12,12 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from optgen.errors import InternalError
+from optgen.runtime.borrowed import own_copy
 from optgen.runtime.c_library import Array, CLibrary
 from optgen.runtime.direct import NoDirect, Plan, direct
 
@@ -55,7 +53,7 @@ class CKernel:
 
     def __init__(self, name: str, library: CLibrary, module: Path) -> None:
         self._library = library
-        self._rule = _own_copy(name, module)
+        self._rule = own_copy(name, module, "c")
         inside = self._rule.__dict__
         self._check: Callable[..., list[Tensor]] = inside["_tensors"]
         self._host: Callable[..., tuple[Any, ...]] = inside["_host"]
@@ -200,13 +198,3 @@ def _is_set(flag: Any) -> bool:
         return flag is not False and float(flag) != 0
     except (TypeError, ValueError, OverflowError):
         return True
-
-
-def _own_copy(name: str, file: Path) -> ModuleType:
-    """Return a module that nobody else has, so that its functions can be replaced."""
-    spec = spec_from_file_location(f"optgen.kernels.c.{name}", file)
-    if spec is None or spec.loader is None:
-        raise InternalError(f"{file} is no Python module")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

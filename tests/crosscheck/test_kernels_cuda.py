@@ -31,7 +31,8 @@ def kernels(name):
 
 @functools.cache
 def texts(name):
-    return tuple(f.text for f in BACKENDS["cuda"].render(Heading.of(RULES[name]), kernels(name)))
+    files = BACKENDS["cuda"].render(Heading.of(RULES[name]), kernels(name))
+    return tuple(file.text for file in files if not file.path.endswith(".json"))
 
 
 @functools.cache

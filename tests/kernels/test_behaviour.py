@@ -208,6 +208,7 @@ def test_generated_files_import_nothing_but_numpy_and_the_standard_library(rule,
         "import difflib",
         "import numpy as np",
         "import os",
+        "import sys",
         "import threading",
     ]
 

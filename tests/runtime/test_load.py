@@ -34,9 +34,22 @@ def test_where_nothing_was_generated_the_fix_is_to_build(tmp_path, monkeypatch):
     assert error.value.fix == "run `optgen build`"
 
 
-def test_cuda_kernels_say_that_they_cannot_be_launched_yet():
-    with pytest.raises(BackendUnavailable, match="cannot be launched from Python yet"):
+def test_cuda_kernels_say_what_is_missing_to_launch_them(monkeypatch):
+    from optgen.runtime.cuda import driver
+
+    def missing():
+        return driver.Driver("libcuda-that-is-not-there.so.1")
+
+    monkeypatch.setattr(driver, "find_driver", missing)
+    with pytest.raises(BackendUnavailable, match="there is no CUDA driver") as error:
         optgen.load_kernel("adam", target="cuda")
+    assert "install NVIDIA's driver" in error.value.fix
+
+
+def test_an_unknown_launcher_names_the_nearest():
+    with pytest.raises(UsageError, match="there is no launcher 'pycudda'") as error:
+        optgen.load_kernel("adam", target="cuda", launcher="pycudda")
+    assert "'pycuda'" in error.value.fix
 
 
 def test_an_unknown_target_names_the_nearest():

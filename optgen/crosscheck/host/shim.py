@@ -31,6 +31,8 @@ static optgen_dim threadIdx, blockIdx, blockDim, gridDim;
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(8) float2 { float x, y; };
 struct alignas(16) double2 { double x, y; };
+struct alignas(8) ushort4 { unsigned short x, y, z, w; };
+struct alignas(4) ushort2 { unsigned short x, y; };
 
 static inline float __fadd_rn(float a, float b) { return a + b; }
 static inline float __fsub_rn(float a, float b) { return a - b; }
@@ -44,6 +46,9 @@ static inline double __ddiv_rn(double a, double b) { return a / b; }
 static inline double __dsqrt_rn(double a) { return sqrt(a); }
 static inline float __int_as_float(int bits) { float f; memcpy(&f, &bits, 4); return f; }
 static inline int __float_as_int(float f) { int bits; memcpy(&bits, &f, 4); return bits; }
+static inline float __uint_as_float(unsigned bits) { float f; memcpy(&f, &bits, 4); return f; }
+static inline unsigned __float_as_uint(float f) { unsigned b; memcpy(&b, &f, 4); return b; }
+static inline float __double2float_rn(double a) { return (float)a; }
 """
 
 FIBERS = r"""
