@@ -44,6 +44,6 @@ def check_launch(
     notes = (
         f"the driver is a stand-in, which runs CUDA text compiled as C++ ({cpp.version}); no GPU "
         "took part",
-        "PyCUDA: not run",
+        "PyCUDA: not run; tests/crosscheck/launch/test_pycuda.py does, where it is installed",
     )
     return Findings(tuple(checks), notes)

@@ -3,7 +3,8 @@
  * Device memory is host memory that this file has handed out. Kernels are functions of libraries
  * that were registered, found by the kernel's name: `standin_run_NAME` runs one, `standin_kinds_NAME`
  * says what each parameter is ('p' an array, 's' scratch memory, 'a' the argument struct, 'n' the
- * number of elements) and `standin_sizes_NAME` how large an element of an array is.
+ * number of elements), `standin_sizes_NAME` how large an element of an array is, and
+ * `standin_bytes_NAME` and `standin_aligned_NAME` the size and the alignment of each parameter.
  *
  * A launch is refused, and the reason kept, if its function, stream, shape or arguments are not
  * what they must be. Any function can be made to fail at its next call. */
@@ -31,7 +32,7 @@ struct function {
   char name[256];
   void (*run)(unsigned, unsigned, void **);
   const char *kinds;
-  const unsigned *sizes;
+  const unsigned *sizes, *bytes, *aligned;
 };
 
 static struct context contexts[DEVICES];
@@ -124,9 +125,27 @@ EXPORTED status cuDeviceGetName(char *name, int size, int device) {
 EXPORTED status cuDeviceGetAttribute(int *found, int which, int device) {
   BEGIN;
   if (device < 0 || device >= devices) return bad_device;
-  *found = which == 75 ? major : which == 76 ? 0 : which == 16 ? 3 : 1;
+  switch (which) {
+    case 75: *found = major; break;
+    case 76: *found = 0; break;
+    case 16: *found = 3; break;       /* multiprocessors */
+    case 1: *found = 1024; break;     /* threads per block */
+    case 39: *found = 2048; break;    /* threads per multiprocessor */
+    case 10: *found = 32; break;      /* threads per warp */
+    case 12: *found = 65536; break;   /* registers per block */
+    case 8: *found = 49152; break;    /* shared memory per block */
+    default: *found = 1;
+  }
   return 0;
 }
+EXPORTED status cuDeviceComputeCapability(int *high, int *low, int device) {
+  BEGIN;
+  (void)device;
+  *high = major, *low = 0;
+  return 0;
+}
+EXPORTED status cuDevicePrimaryCtxRelease_v2(int device) { BEGIN; contexts[device].retained--; return 0; }
+EXPORTED status cuDevicePrimaryCtxRelease(int device) { return cuDevicePrimaryCtxRelease_v2(device); }
 EXPORTED status cuDevicePrimaryCtxRetain(struct context **found, int device) {
   BEGIN;
   if (device < 0 || device >= devices) return bad_device;
@@ -150,6 +169,13 @@ EXPORTED status cuCtxPopCurrent_v2(struct context **found) {
   BEGIN;
   if (!depth) return bad_context;
   *found = stack[--depth];
+  return 0;
+}
+EXPORTED status cuCtxDetach(struct context *context) { BEGIN; (void)context; return 0; }
+EXPORTED status cuCtxGetDevice(int *device) {
+  BEGIN;
+  if (!depth) return bad_context;
+  *device = stack[depth - 1]->device;
   return 0;
 }
 static struct context *current(void) { return depth ? stack[depth - 1] : NULL; }
@@ -283,6 +309,22 @@ EXPORTED status cuModuleLoadData(struct module **found, const void *image) {
     }
   return no_memory;
 }
+EXPORTED status cuModuleLoadDataEx(
+    struct module **found, const void *image, unsigned count, void *options, void **values) {
+  (void)count, (void)options, (void)values;
+  return cuModuleLoadData(found, image);
+}
+EXPORTED status cuModuleUnload(struct module *module) {
+  BEGIN;
+  free(module->image);
+  module->image = NULL;
+  return 0;
+}
+static const void *part_of(void *library, const char *what, const char *name) {
+  char spelled[300];
+  snprintf(spelled, sizeof spelled, "standin_%s_%s", what, name);
+  return dlsym(library, spelled);
+}
 EXPORTED status cuModuleGetFunction(struct function **found, struct module *module, const char *name) {
   BEGIN;
   if (!module || module->context != current()) return bad_context;
@@ -290,14 +332,13 @@ EXPORTED status cuModuleGetFunction(struct function **found, struct module *modu
   if (functions_found == FUNCTIONS) return no_memory;
   for (int i = registered; i-- > 0;) {
     struct function *next = &functions[functions_found];
-    char spelled[300];
-    snprintf(spelled, sizeof spelled, "standin_run_%s", name);
-    *(void **)&next->run = dlsym(libraries[i], spelled);
-    snprintf(spelled, sizeof spelled, "standin_kinds_%s", name);
-    next->kinds = dlsym(libraries[i], spelled);
-    snprintf(spelled, sizeof spelled, "standin_sizes_%s", name);
-    next->sizes = dlsym(libraries[i], spelled);
-    if (!next->run || !next->kinds || !next->sizes) continue;
+    *(const void **)&next->run = part_of(libraries[i], "run", name);
+    next->kinds = part_of(libraries[i], "kinds", name);
+    next->sizes = part_of(libraries[i], "sizes", name);
+    const unsigned *const *bytes = part_of(libraries[i], "bytes", name);
+    const unsigned *const *aligned = part_of(libraries[i], "aligned", name);
+    if (!next->run || !next->kinds || !next->sizes || !bytes || !aligned) continue;
+    next->bytes = *bytes, next->aligned = *aligned;
     next->module = module;
     snprintf(next->name, sizeof next->name, "%s", name);
     ++functions_found;
@@ -312,6 +353,37 @@ EXPORTED status cuOccupancyMaxActiveBlocksPerMultiprocessor(
   if (function < functions || function >= functions + functions_found) return bad_handle;
   if (threads != THREADS || shared) return invalid_value;
   *found = 2;
+  return 0;
+}
+
+/* PyCUDA says this before each launch, which says it again. */
+EXPORTED status cuFuncSetBlockShape(struct function *function, int x, int y, int z) {
+  BEGIN;
+  (void)function;
+  return x == THREADS && y == 1 && z == 1 ? 0 : invalid_value;
+}
+EXPORTED status cuFuncGetAttribute(int *found, int which, struct function *function) {
+  BEGIN;
+  if (function < functions || function >= functions + functions_found) return bad_handle;
+  *found = which == 4 ? 32 : which == 0 ? 1024 : 0; /* registers; threads per block */
+  return 0;
+}
+
+/* Arguments in one buffer, as CU_LAUNCH_PARAM_BUFFER_POINTER (1) and _SIZE (2) pass them. */
+static status unpack(const struct function *function, void **extra, void **places) {
+  char *buffer = NULL;
+  size_t size = 0, at = 0;
+  for (; *extra; extra += 2) {
+    if (*extra == (void *)1) buffer = extra[1];
+    if (*extra == (void *)2) size = *(size_t *)extra[1];
+  }
+  for (size_t i = 0; i < strlen(function->kinds); ++i) {
+    at = (at + function->aligned[i] - 1) / function->aligned[i] * function->aligned[i];
+    places[i] = buffer + at;
+    at += function->bytes[i];
+  }
+  if (!buffer || at != size)
+    return fault("%s: %llu bytes of arguments instead of %llu", function->name, size, at);
   return 0;
 }
 
@@ -351,10 +423,16 @@ EXPORTED status cuLaunchKernel(
   if (function < functions || function >= functions + functions_found) return bad_handle;
   if (!current() || function->module->context != current())
     return fault("%s: launched outside of its module's context%llu%llu", function->name, 0, 0);
-  if (gx < 1 || gy != 1 || gz != 1 || bx != THREADS || by != 1 || bz != 1 || shared || extra)
+  if (gx < 1 || gy != 1 || gz != 1 || bx != THREADS || by != 1 || bz != 1 || shared)
     return fault("%s: a grid of %llu blocks of %llu threads", function->name, gx, bx);
   if ((uintptr_t)stream > 2 && (!is_stream(stream) || stream->context != current()))
     return fault("%s: launched on a stream of another context%llu%llu", function->name, 0, 0);
+  void *places[64];
+  if (!given) {
+    const status unfit = extra ? unpack(function, extra, places) : invalid_value;
+    if (unfit) return unfit;
+    given = places;
+  }
   const status wrong = wrong_arguments(function, given, current()->device);
   if (wrong) return wrong;
   pthread_mutex_lock(&one_at_a_time);

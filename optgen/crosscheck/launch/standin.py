@@ -81,13 +81,28 @@ class StandIn:
         return found
 
 
-def compile_standin(compiler: HostCompiler, folder: Path) -> Path:
+def compile_standin(compiler: HostCompiler, folder: Path, client: bytes = b"") -> Path:
     """Compile the stand-in in a folder; the library is called as the real one is.
+
+    Args:
+        compiler: The C compiler.
+        folder: Where.
+        client: A library that is to be linked with it, such as PyCUDA's: what of the driver it
+            names and the stand-in does not have is there, and refuses.
 
     Raises:
         CompileError: The compiler refuses it.
     """
-    return _shared(compiler, SOURCE, folder / "libcuda.so.1", (*_DRIVER, "-lpthread", "-ldl"))
+    text = SOURCE.read_text(encoding="utf-8")
+    source = folder / "libcuda.c"
+    known = {*re.findall(r"EXPORTED status (cu\w+)", text)}
+    named = {name.decode() for name in re.findall(rb"\0(cu[A-Z]\w+)(?=\0)", client)}
+    refused = "".join(
+        f"EXPORTED status {name}(void) {{ return unsupported; }}\n"
+        for name in sorted(named - known)
+    )
+    source.write_text(text + refused, encoding="utf-8")
+    return _shared(compiler, source, folder / "libcuda.so.1", (*_DRIVER, "-lpthread", "-ldl"))
 
 
 def compile_kernels(
@@ -120,6 +135,10 @@ def _entry(kernel: Kernel, launch: Launch) -> str:
     return f"""
 extern "C" const char standin_kinds_{launch.entry}[] = "{kinds}";
 extern "C" const unsigned standin_sizes_{launch.entry}[] = {{{listed}}};
+extern "C" const unsigned *const standin_bytes_{launch.entry} =
+  optgen_layout<decltype(&{launch.entry})>::bytes;
+extern "C" const unsigned *const standin_aligned_{launch.entry} =
+  optgen_layout<decltype(&{launch.entry})>::aligned;
 extern "C" void standin_run_{launch.entry}(unsigned grid, unsigned order, void **given) {{
   {check}
   optgen_launch(grid, order, {barriers}, [&] {{ optgen_called({launch.entry}, given); }});
@@ -130,6 +149,11 @@ extern "C" void standin_run_{launch.entry}(unsigned grid, unsigned order, void *
 _CALLED = """
 #include <type_traits>
 #include <utility>
+template <class F> struct optgen_layout;
+template <class... A> struct optgen_layout<void (*)(A...)> {
+  static constexpr unsigned bytes[] = {sizeof(A)...};
+  static constexpr unsigned aligned[] = {alignof(A)...};
+};
 template <class... A, size_t... I>
 static void optgen_called_with(void (*f)(A...), void **given, std::index_sequence<I...>) {
   f(*(std::remove_cv_t<A> *)given[I]...);
