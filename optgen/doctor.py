@@ -46,13 +46,11 @@ class Level:
         name: What `--level` calls it.
         says: What is known once it has passed.
         needs: Groups of tool names; one of each group must be here.
-        built: Whether this version of optgen has it at all.
     """
 
     name: str
     says: str
     needs: tuple[tuple[str, ...], ...]
-    built: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +78,25 @@ class Diagnosis:
 
 
 LEVELS = (
-    Level("algebra", "claims about rules hold, in exact arithmetic", (("sympy",),), built=True),
-    Level("compile", "generated code compiles", (("NVRTC", "C compiler"),), built=True),
+    Level("algebra", "claims about rules hold, in exact arithmetic", (("sympy",),)),
+    Level("compile", "generated code compiles", (("NVRTC", "C compiler"),)),
     Level(
         "run",
         "compiled code equals the NumPy kernel bit for bit",
         (("NVRTC", "C compiler"),),
-        built=True,
     ),
-    Level("proof", "code has its kernel's bits for all values, proved", (("sympy",),), built=True),
+    Level("proof", "code has its kernel's bits for all values, proved", (("sympy",),)),
     Level(
         "host",
         "CUDA text run on the CPU at large sizes; C under sanitizers",
         (("C++ compiler", "C compiler"),),
-        built=True,
     ),
     Level(
         "launch",
         "the launcher passes the right arguments, to a driver that is not one",
         (("C compiler",), ("C++ compiler",)),
-        built=True,
     ),
-    Level("gpu", "the same bits on hardware", (("NVIDIA GPU",),), built=False),
+    Level("gpu", "the same bits on hardware", (("NVIDIA GPU",),)),
 )
 
 
@@ -226,8 +221,6 @@ def _gpu() -> str:
 
 
 def _why_not(level: Level, here: Mapping[str, Tool]) -> str:
-    if not level.built:
-        return "not part of this version of optgen"
     missing = [group for group in level.needs if all(here[n].version is None for n in group)]
     return "; ".join(
         f"needs {' or '.join(group)}: {', or '.join(here[name].fix for name in group)}"

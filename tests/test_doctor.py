@@ -117,6 +117,4 @@ def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_doctor_and_verify_agree_on_which_levels_there_are() -> None:
-    assert tuple(v.name for v in doctor.LEVELS if v.built) == tuple(RUNNERS)
-    reasons = {v.name: level(v.name).reason for v in doctor.LEVELS if not v.built}
-    assert set(reasons.values()) == {"not part of this version of optgen"}
+    assert tuple(v.name for v in doctor.LEVELS) == tuple(RUNNERS)

@@ -86,13 +86,8 @@ def run_levels(request: VerifyRequest) -> VerifyReport:
 
 
 def _run(level: str, request: VerifyRequest) -> LevelReport:
-    runner = RUNNERS.get(level)
-    if runner is None:
-        named = level in request.levels
-        fix = f": leave --level {level} away; there are {', '.join(RUNNERS)}" if named else ""
-        return LevelReport(level, off=f"not part of this version of optgen{fix}")
     try:
-        found = runner(request)
+        found = RUNNERS[level](request)
     except BackendUnavailable as error:
         fix = f": {error.fix}" if error.fix else ""
         return LevelReport(level, off=f"{error.what}{fix}")
@@ -137,6 +132,12 @@ def _launch(request: VerifyRequest) -> Findings:
     return check_launch(request.names, request.claims, request.specs)
 
 
+def _gpu(request: VerifyRequest) -> Findings:
+    from optgen.cli.gpu import check_gpu
+
+    return check_gpu(request.names, request.claims, request.specs)
+
+
 RUNNERS: Mapping[str, Runner] = {
     "algebra": _algebra,
     "compile": _compile,
@@ -144,4 +145,5 @@ RUNNERS: Mapping[str, Runner] = {
     "proof": _proof,
     "host": _host,
     "launch": _launch,
+    "gpu": _gpu,
 }

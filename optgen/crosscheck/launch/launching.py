@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,11 @@ from optgen.ir import CHUNK, DType, Kernel
 from optgen.lower import lower
 from optgen.passes import run_passes
 from optgen.passes.storage import store_as
-from optgen.runtime.cache import compile_cached
 from optgen.runtime.cuda.arrays import DeviceArray
-from optgen.runtime.cuda.description import Description, parse_description
+from optgen.runtime.cuda.description import parse_description
 from optgen.runtime.cuda.driver import Driver
-from optgen.runtime.cuda.images import Image
+from optgen.runtime.cuda.images import Image, image_for
 from optgen.runtime.cuda.kernel import CudaKernel
-from optgen.runtime.nvrtc import find_nvrtc
 from optgen.spec import OptimizerSpec
 from optgen.storage import Storage
 
@@ -81,24 +81,29 @@ def printed_rule(spec: OptimizerSpec, storage: Storage | None = None) -> Printed
 
 def kernel_on(standin: StandIn, printed: Printed) -> CudaKernel:
     """Return the kernels of a rule behind the launcher, on the stand-in."""
-    identifier = printed.identifier
-    description = parse_description(printed.description)
-    return CudaKernel(
-        identifier,
-        description,
-        lambda arch: _image(printed.source, f"{identifier}.cu", arch, description),
-        load_module(identifier, printed.module),
-        Driver(str(standin.path)),
-    )
+    return launched(printed, Driver(str(standin.path)), names_will_do=True)
 
 
-def _image(text: str, name: str, arch: str, description: Description) -> Image:
-    """Return the cubin; where there is no compiler, a file with nothing but the kernels' names."""
-    try:
-        return Image(compile_cached(find_nvrtc(), text, name, arch).cubin, name)
-    except BackendUnavailable:
-        names = [x.entry for variant in description.variants for x in variant.launches]
-        return Image(image_of_names(names), name)
+def launched(printed: Printed, driver: Driver, *, names_will_do: bool = False) -> CudaKernel:
+    """Return the kernels of a rule behind the launcher.
+
+    Args:
+        printed: The rule.
+        driver: The driver.
+        names_will_do: Whether it takes a file of names where there is no compiler.
+    """
+    name, description = printed.identifier, parse_description(printed.description)
+
+    def image(arch: str) -> Image:
+        try:
+            return image_for(printed.source, f"{name}.cu", arch, Path(os.devnull))
+        except BackendUnavailable:
+            if not names_will_do:
+                raise
+            names = [x.entry for variant in description.variants for x in variant.launches]
+            return Image(image_of_names(names), name)
+
+    return CudaKernel(name, description, image, load_module(name, printed.module), driver)
 
 
 def image_of_names(names: Sequence[str]) -> bytes:
@@ -111,48 +116,62 @@ def image_of_names(names: Sequence[str]) -> bytes:
 
 
 def launch_differences(standin: StandIn, printed: Printed) -> Iterator[str]:
-    """Step lists of tensors through the stand-in, and yield what is not the NumPy module's.
-
-    Tensors are of sizes around borders, one is a step ahead, gradients are new at each step.
-    """
+    """Step lists of tensors through the stand-in, and yield what is not the NumPy module's."""
     kernel = kernel_on(standin, printed)
-    module: Any = load_module(printed.identifier, printed.module)
     for lowered in printed.kernels:
-        name = lowered.arithmetic.value
-        try:
-            said = _stepped(
-                standin, kernel, module, lowered, hyperparameters(printed.spec, lowered)
-            )
-        except (OptgenError, TypeError, ValueError) as error:
-            said = str(error).replace("\n", " ")
+        before = standin.launches
+        said = stepped_difference(kernel, printed, lowered, SIZES)
+        made = standin.launches - before
+        wanted = (1 + STEPS * sum(1 for n in SIZES if n)) * len(lowered.stages)
+        if not said and made != wanted:
+            said = f"{made} launches instead of {wanted}"
         told = standin.said()
         if said or told:
-            yield f"{name}: {'; '.join(filter(None, (said, told)))}"
+            yield f"{lowered.arithmetic.value}: {'; '.join(filter(None, (said, told)))}"
+
+
+def stepped_difference(
+    kernel: CudaKernel, printed: Printed, lowered: Kernel, sizes: Sequence[int]
+) -> str:
+    """Step a list of tensors; return what is not the NumPy module's, or went wrong.
+
+    The first tensor is a step ahead, and gradients are new at each step.
+
+    Args:
+        kernel: The rule behind a launcher.
+        printed: The rule.
+        lowered: Its kernel for the types that are stepped.
+        sizes: Elements of each tensor; the first has some.
+    """
+    module: Any = load_module(printed.identifier, printed.module)
+    try:
+        return _stepped(kernel, module, lowered, hyperparameters(printed.spec, lowered), sizes)
+    except (OptgenError, TypeError, ValueError) as error:
+        return str(error).replace("\n", " ")
 
 
 def _stepped(
-    standin: StandIn, kernel: CudaKernel, module: Any, lowered: Kernel, given: Mapping[str, Any]
+    kernel: CudaKernel,
+    module: Any,
+    lowered: Kernel,
+    given: Mapping[str, Any],
+    sizes: Sequence[int],
 ) -> str:
     rng = np.random.default_rng(7)
     kept = {buffer.name: buffer.dtype.value for buffer in lowered.buffers}
-    params = [_drawn(rng, n, kept["param"]) for n in SIZES]
+    params = [_drawn(rng, n, kept["param"]) for n in sizes]
     on_device = [kernel.to_device(param) for param in params]
     states = [module.init(param) for param in params]
     states_there = [kernel.init(param) for param in on_device]
-    ahead = _drawn(rng, SIZES[0], kept["grad"])
+    ahead = _drawn(rng, sizes[0], kept["grad"])
     kernel.step(on_device[0], kernel.to_device(ahead), states_there[0], **given)
     module.step(params[0], ahead, states[0], **given)
-    before = standin.launches
     for _ in range(STEPS):
-        grads = [_drawn(rng, n, kept["grad"]) for n in SIZES]
+        grads = [_drawn(rng, n, kept["grad"]) for n in sizes]
         held = [kernel.to_device(grad) for grad in grads]
         kernel.step(on_device, held, states_there, **given)
         module.step(params, grads, states, **given)
-    made = standin.launches - before
-    wanted = STEPS * sum(1 for n in SIZES if n) * len(lowered.stages)
-    if made != wanted:
-        return f"{made} launches instead of {wanted}"
-    for index, n in enumerate(SIZES):
+    for index, n in enumerate(sizes):
         found = {"param": on_device[index], **states_there[index]}
         expected = {"param": params[index], **states[index]}
         for part, array in expected.items():

@@ -148,11 +148,12 @@ def test_a_file_of_names_is_taken_for_a_cubin(standin, printed, monkeypatch):
     """Where there is no NVRTC the stand-in gets a file with nothing but names."""
     from optgen.crosscheck.launch import launching as module
     from optgen.errors import BackendUnavailable
+    from optgen.runtime.cuda import images
 
     def missing():
         raise BackendUnavailable("there is none")
 
-    monkeypatch.setattr(module, "find_nvrtc", missing)
+    monkeypatch.setattr(images, "find_nvrtc", missing)
     assert [*launch_differences(standin, printed("adamw"))] == []
     monkeypatch.setattr(module, "image_of_names", lambda names: image_of_names(["another"]))
     said = [*launch_differences(standin, printed("adamw"))]
