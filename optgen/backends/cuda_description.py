@@ -46,6 +46,7 @@ def _kernel(kernel: Kernel) -> dict[str, Any]:
                 "entry": launch.entry,
                 "grid": launch.grid,
                 "parameters": [*launch.parameters],
+                "writes": [] if isinstance(stage, Scalars) else [*stage.stores],
                 "vector": 1 if isinstance(stage, Scalars) else width,
             }
             for launch, stage in zip(called.launches, kernel.stages, strict=True)

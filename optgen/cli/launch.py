@@ -20,7 +20,12 @@ def check_launch(
     """
     from optgen.crosscheck.host.running import HostCompiler, find_cpp
     from optgen.crosscheck.launch.launching import launch_differences, printed_rule
-    from optgen.crosscheck.launch.standin import StandIn, compile_kernels, compile_standin
+    from optgen.crosscheck.launch.standin import (
+        StandIn,
+        compile_kernels,
+        compile_standin,
+        entries_of,
+    )
     from optgen.runtime.compiler import find_compiler
 
     chosen = select(names, claims, folders)
@@ -34,7 +39,7 @@ def check_launch(
             label = f"{name} (driver)"
             try:
                 library = compile_kernels(
-                    cpp, printed.source, printed.kernels, folder, printed.identifier
+                    cpp, printed.source, entries_of(printed.kernels), folder, printed.identifier
                 )
                 standin.register(library)
                 said = "; ".join(launch_differences(standin, printed))

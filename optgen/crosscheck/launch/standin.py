@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from optgen.backends.abi import Launch, abi
@@ -105,8 +106,43 @@ def compile_standin(compiler: HostCompiler, folder: Path, client: bytes = b"") -
     return _shared(compiler, source, folder / "libcuda.so.1", (*_DRIVER, "-lpthread", "-ldl"))
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kernel, as the stand-in checks its launches.
+
+    Attributes:
+        name: Its name.
+        kinds: A letter per parameter: p an array, s scratch memory, a the struct, n the elements.
+        sizes: Bytes per element of arrays, else 0.
+        barriers: Whether its threads wait for each other.
+        alone: Whether it is launched as one block.
+    """
+
+    name: str
+    kinds: str
+    sizes: tuple[int, ...]
+    barriers: bool = False
+    alone: bool = False
+
+
+def entries_of(kernels: Sequence[Kernel]) -> tuple[Entry, ...]:
+    """Return the entries of generated kernels."""
+    return tuple(_entry(kernel, launch) for kernel in kernels for launch in abi(kernel).launches)
+
+
+def _entry(kernel: Kernel, launch: Launch) -> Entry:
+    sizes = {buffer.name: buffer.dtype.size for buffer in kernel.buffers}
+    return Entry(
+        name=launch.entry,
+        kinds="".join(_KINDS.get(name, "p") for name in launch.parameters),
+        sizes=tuple(sizes.get(name, 0) for name in launch.parameters),
+        barriers=launch.grid != "elements",
+        alone=launch.grid == "one",
+    )
+
+
 def compile_kernels(
-    compiler: HostCompiler, text: str, kernels: Sequence[Kernel], folder: Path, name: str
+    compiler: HostCompiler, text: str, entries: Sequence[Entry], folder: Path, name: str
 ) -> Path:
     """Compile CUDA text as C++, as a library of kernels for the stand-in.
 
@@ -114,34 +150,28 @@ def compile_kernels(
         CompileError: The compiler refuses it.
     """
     source = folder / f"{name}.cpp"
-    source.write_text(kernel_library(text, kernels), encoding="utf-8")
+    source.write_text(kernel_library(text, entries), encoding="utf-8")
     return _shared(compiler, source, folder / f"{name}.so", _KERNELS)
 
 
-def kernel_library(text: str, kernels: Sequence[Kernel]) -> str:
+def kernel_library(text: str, entries: Sequence[Entry]) -> str:
     """Return C++ in which each kernel of a CUDA file runs on the places of its arguments."""
     parts = [WORDS, FIBERS, SHARED, _SHARED_MEMORY.sub(r"static Shared<\1>", text), _CALLED]
-    parts += [_entry(kernel, launch) for kernel in kernels for launch in abi(kernel).launches]
-    return "\n".join(parts)
+    return "\n".join((*parts, *map(_called, entries)))
 
 
-def _entry(kernel: Kernel, launch: Launch) -> str:
-    sizes = {buffer.name: buffer.dtype.size for buffer in kernel.buffers}
-    kinds = "".join(_KINDS.get(name, "p") for name in launch.parameters)
-    listed = ", ".join(str(sizes.get(name, 0)) for name in launch.parameters)
-    barriers = "false" if launch.grid == "elements" else "true"
+def _called(entry: Entry) -> str:
+    name = entry.name
     alone = 'if (grid != 1) { fputs("fault: more than one block\\n", stderr); abort(); }'
-    check = alone if launch.grid == "one" else ""
     return f"""
-extern "C" const char standin_kinds_{launch.entry}[] = "{kinds}";
-extern "C" const unsigned standin_sizes_{launch.entry}[] = {{{listed}}};
-extern "C" const unsigned *const standin_bytes_{launch.entry} =
-  optgen_layout<decltype(&{launch.entry})>::bytes;
-extern "C" const unsigned *const standin_aligned_{launch.entry} =
-  optgen_layout<decltype(&{launch.entry})>::aligned;
-extern "C" void standin_run_{launch.entry}(unsigned grid, unsigned order, void **given) {{
-  {check}
-  optgen_launch(grid, order, {barriers}, [&] {{ optgen_called({launch.entry}, given); }});
+extern "C" const char standin_kinds_{name}[] = "{entry.kinds}";
+extern "C" const unsigned standin_sizes_{name}[] = {{{", ".join(map(str, entry.sizes))}}};
+extern "C" const unsigned *const standin_bytes_{name} = optgen_layout<decltype(&{name})>::bytes;
+extern "C" const unsigned *const standin_aligned_{name} = optgen_layout<decltype(&{name})>::aligned;
+extern "C" void standin_run_{name}(unsigned grid, unsigned order, void **given) {{
+  {alone if entry.alone else ""}
+  optgen_launch(
+    grid, order, {str(entry.barriers).lower()}, [&] {{ optgen_called({name}, given); }});
 }}
 """
 

@@ -100,6 +100,11 @@ class DeviceArray:
             "version": 3,
         }
 
+    @property
+    def numpy_type(self) -> Any:
+        """The type of its elements; bfloat16 is that of ml_dtypes."""
+        return numpy_type(self.type)
+
     def write(self, array: NDArray[Any]) -> None:
         """Copy a NumPy array of the same type and shape here; waits until that is done."""
         if array.shape != self.shape or array.dtype.name != self.type:
@@ -113,16 +118,20 @@ class DeviceArray:
 
     def numpy(self) -> NDArray[Any]:
         """Return a copy as a NumPy array; waits for the work of the default stream."""
-        name: Any = self.type
-        if name == "bfloat16":
-            import ml_dtypes
-
-            name = ml_dtypes.bfloat16
-        found = np.empty(self.shape, name)
+        found = np.empty(self.shape, self.numpy_type)
         if found.nbytes:
             with self._driver.current(self._device):
                 self._driver.must("cuMemcpyDtoH_v2", found.ctypes.data, self._address, found.nbytes)
         return found
+
+
+def numpy_type(kind: str) -> Any:
+    """Return a NumPy type by name; bfloat16 is that of ml_dtypes."""
+    if kind != "bfloat16":
+        return np.dtype(kind)
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def is_torch(array: Any) -> bool:

@@ -36,12 +36,14 @@ class Launch:
         entry: Name of the kernel.
         grid: `elements` or `chunks`, any number of blocks; `one`, exactly one.
         parameters: What is passed, in order: names of buffers, `partials`, `scalars`, `args`, `n`.
+        writes: Buffers that are written.
         vector: Elements that a thread does at once.
     """
 
     entry: str
     grid: str
     parameters: tuple[str, ...]
+    writes: tuple[str, ...]
     vector: int
 
 
@@ -127,7 +129,7 @@ def _variant(data: Mapping[str, Any]) -> Variant:
         words=tuple(data["words"]),
         buffers=tuple(Buffer(b["name"], b["type"], b["written"]) for b in data["buffers"]),
         launches=tuple(
-            Launch(x["entry"], x["grid"], tuple(x["parameters"]), x["vector"])
+            Launch(x["entry"], x["grid"], tuple(x["parameters"]), tuple(x["writes"]), x["vector"])
             for x in data["launches"]
         ),
         partials=data["partials"],

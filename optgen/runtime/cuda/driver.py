@@ -52,6 +52,11 @@ _SIGNATURES: Mapping[str, tuple[object, ...]] = {
     "cuPointerGetAttribute": (_pointer, _int, _address),
     "cuStreamGetCtx": (_pointer, _pointer),
     "cuStreamSynchronize": (_pointer,),
+    "cuEventCreate": (_pointer, _unsigned),
+    "cuEventRecord": (_pointer, _pointer),
+    "cuEventSynchronize": (_pointer,),
+    "cuEventElapsedTime": (_pointer, _pointer, _pointer),
+    "cuEventDestroy_v2": (_pointer,),
     "cuGetErrorName": (_int, _pointer),
     "cuGetErrorString": (_int, _pointer),
 }
@@ -213,6 +218,17 @@ class Driver:
     def stream_context(self, stream: int) -> int:
         """Return the context that a stream belongs to."""
         return self._handle("cuStreamGetCtx", stream, before=True)
+
+    def event(self) -> int:
+        """Return a new event of the current context."""
+        return self._handle("cuEventCreate", 0)
+
+    def elapsed(self, start: int, end: int) -> float:
+        """Return the seconds between two events; waits for the second."""
+        found = ctypes.c_float()
+        self.must("cuEventSynchronize", end)
+        self.must("cuEventElapsedTime", ctypes.byref(found), start, end)
+        return found.value / 1000
 
     def load(self, image: bytes, where: object) -> int:
         """Return a module made of a cubin, or of PTX that ends in a zero byte.

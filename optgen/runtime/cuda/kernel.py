@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optgen.errors import LaunchError
-from optgen.runtime.cuda.arrays import DeviceArray, View, check_on_device, is_torch, view_of
+from optgen.runtime.cuda.arrays import (
+    DeviceArray,
+    View,
+    check_on_device,
+    is_torch,
+    numpy_type,
+    view_of,
+)
 from optgen.runtime.cuda.description import Description, Launch
 from optgen.runtime.cuda.driver import Device, Driver
 from optgen.runtime.cuda.images import Image
@@ -133,13 +140,13 @@ class CudaKernel:
         if not view.size:
             return made
         if start == "param":
-            made.write(_converted(self._read(view, ordinal), kind))
+            made.write(self._read(view, ordinal).astype(numpy_type(kind)))
         else:
-            made.write(np.full(view.shape, start, _numpy_type(kind)))
+            made.write(np.full(view.shape, start, numpy_type(kind)))
         return made
 
     def _read(self, view: View, ordinal: int) -> NDArray[Any]:
-        found = np.empty(view.shape, _numpy_type(view.type))
+        found = np.empty(view.shape, numpy_type(view.type))
         with self._driver.current(self._driver.device(ordinal)):
             self._driver.must("cuMemcpyDtoH_v2", found.ctypes.data, view.address, found.nbytes)
         return found
@@ -317,15 +324,3 @@ class CudaKernel:
 def _run(views: Any, run: Callable[[Sequence[Any]], None], _: Any, given: Sequence[Any]) -> None:
     """Stand in for the module's `_run`: `step` passes what is to be done in place of gradients."""
     run(given)
-
-
-def _numpy_type(kind: str) -> Any:
-    if kind != "bfloat16":
-        return np.dtype(kind)
-    import ml_dtypes
-
-    return np.dtype(ml_dtypes.bfloat16)
-
-
-def _converted(array: NDArray[Any], kind: str) -> NDArray[Any]:
-    return array.astype(_numpy_type(kind))

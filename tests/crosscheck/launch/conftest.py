@@ -8,7 +8,7 @@ import pytest
 
 from optgen.crosscheck.host.running import HostCompiler, find_cpp
 from optgen.crosscheck.launch.launching import kernel_on, printed_rule
-from optgen.crosscheck.launch.standin import StandIn, compile_kernels, compile_standin
+from optgen.crosscheck.launch.standin import StandIn, compile_kernels, compile_standin, entries_of
 from optgen.errors import BackendUnavailable
 from optgen.loader import load_catalogue
 from optgen.runtime.compiler import find_compiler
@@ -49,7 +49,9 @@ def printed(_standin, tmp_path_factory):
         rule = printed_rule(load_catalogue()[name], mix)
         folder = tmp_path_factory.mktemp(rule.identifier)
         _standin.register(
-            compile_kernels(find_cpp(), rule.source, rule.kernels, folder, rule.identifier)
+            compile_kernels(
+                find_cpp(), rule.source, entries_of(rule.kernels), folder, rule.identifier
+            )
         )
         return rule
 

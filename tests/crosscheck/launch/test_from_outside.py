@@ -46,11 +46,11 @@ def run(program, standin, *given):
 
 def test_a_process_of_its_own(standin, printed, tmp_path_factory):
     from optgen.crosscheck.host.running import find_cpp
-    from optgen.crosscheck.launch.standin import compile_kernels
+    from optgen.crosscheck.launch.standin import compile_kernels, entries_of
 
     rule = printed("adamw")
     folder = tmp_path_factory.mktemp("outside")
-    library = compile_kernels(find_cpp(), rule.source, rule.kernels, folder, "adamw")
+    library = compile_kernels(find_cpp(), rule.source, entries_of(rule.kernels), folder, "adamw")
     ran = run(PROGRAM, standin, str(library))
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "<CUDA kernel 'adamw'>\n"

@@ -5,7 +5,7 @@ import pytest
 from optgen.cli import gpu
 from optgen.cli.launch import check_launch
 from optgen.crosscheck.host.running import find_cpp
-from optgen.crosscheck.launch.standin import compile_kernels
+from optgen.crosscheck.launch.standin import compile_kernels, entries_of
 from optgen.errors import BackendUnavailable
 from optgen.runtime.cuda import driver, images
 from optgen.runtime.cuda.driver import Driver
@@ -33,11 +33,15 @@ def test_another_bit_fails(hardware, standin, printed, tmp_path):
     rule = printed("adamw")
     text = rule.source.replace("exp_avg_v.x, exp_avg_sq_v.x", "exp_avg_v.y, exp_avg_sq_v.x")
     assert text != rule.source
-    standin.register(compile_kernels(find_cpp(), text, rule.kernels, tmp_path, "broken"))
+    standin.register(
+        compile_kernels(find_cpp(), text, entries_of(rule.kernels), tmp_path, "broken")
+    )
     try:
         found = gpu.check_gpu(("adamw",), None, ())
     finally:
-        standin.register(compile_kernels(find_cpp(), rule.source, rule.kernels, tmp_path, "whole"))
+        standin.register(
+            compile_kernels(find_cpp(), rule.source, entries_of(rule.kernels), tmp_path, "whole")
+        )
     assert found.checks[0].outcome == "failed"
     assert "differs from the NumPy module" in found.checks[0].detail
 

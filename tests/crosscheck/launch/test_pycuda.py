@@ -14,7 +14,7 @@ import pytest
 
 from optgen.crosscheck.host.running import HostCompiler, find_cpp
 from optgen.crosscheck.launch.launching import image_of_names, printed_rule
-from optgen.crosscheck.launch.standin import compile_kernels, compile_standin
+from optgen.crosscheck.launch.standin import compile_kernels, compile_standin, entries_of
 from optgen.loader import load_catalogue
 from optgen.runtime.compiler import find_compiler
 from optgen.runtime.cuda.description import parse_description
@@ -68,7 +68,7 @@ def run(python, tmp_path_factory):
     def give(name, program):
         rule = printed_rule(load_catalogue()[name])
         if not (folder / f"{name}.so").exists():
-            compile_kernels(find_cpp(), rule.source, rule.kernels, folder, name)
+            compile_kernels(find_cpp(), rule.source, entries_of(rule.kernels), folder, name)
         (folder / f"{name}.json").write_text(rule.description, encoding="utf-8")
         (folder / f"{name}.py").write_text(rule.module, encoding="utf-8")
         variants = parse_description(rule.description).variants
