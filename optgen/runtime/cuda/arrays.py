@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,7 @@ _ON_CUDA = (2, 13)  # DLPack's kDLCUDA and kDLCUDAManaged
 _DLPACK_TYPES = {(2, 16): "float16", (2, 32): "float32", (2, 64): "float64", (4, 16): "bfloat16"}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """Where an array lies, and what is in it.
 
     Attributes:

@@ -39,11 +39,12 @@ REMEMBERED = 4096
 
 @dataclass(slots=True)
 class _Ready:
-    """The launches of one tensor; `args` is memory that all of them read."""
+    """The launches of one tensor; all of them read `args`, and where the gradient is from `grad`."""
 
     device: int
     launches: tuple[tuple[Prepared, int], ...]
     args: NDArray[np.uint8]
+    grad: NDArray[np.uint64]
     scratch: DeviceArray | None
 
 
@@ -196,7 +197,7 @@ class CudaKernel:
                 with self._driver.current(here.device):
                     for number, (tensor, one) in enumerate(zip(tensors, ready, strict=True)):
                         if one is not None:
-                            self._fill(one.args, tensor, rows[number], number, given)
+                            fill(one.args, tensor, rows[number], number, given)
                             for prepared, blocks in one.launches:
                                 here.launcher.launch(
                                     prepared, blocks, self._description.block, chosen
@@ -210,61 +211,43 @@ class CudaKernel:
                 error.fix += f"; tensors 0 to {done - 1} of this call had been updated before"
             raise
 
-    def _rows(self, tensors: Sequence[Tensor], given: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """Count a step of every tensor; yield its host values. Equal counters have equal values."""
-        known: dict[tuple[Any, ...], tuple[tuple[Any, ...], Mapping[str, NDArray[Any]]]] = {}
+    def _rows(self, tensors: Sequence[Tensor], given: Sequence[Any]) -> Iterator[NDArray[np.uint8]]:
+        """Count a step of every tensor; yield the bytes of its host values.
+
+        Equal counters have equal values.
+        """
+        known: dict[tuple[Any, ...], tuple[NDArray[np.uint8], Mapping[str, NDArray[Any]]]] = {}
         for tensor in tensors:
             size = (tensor.views["param"].size,) if self._counts_elements else ()
-            key = (*size, *(cell.item() for cell in tensor.cells.values()))
+            arithmetic = tensor.variant.arithmetic
+            key = (arithmetic, *size, *(cell.item() for cell in tensor.cells.values()))
             if key in known:
                 row, cells = known[key]
                 for name, cell in cells.items():
                     tensor.cells[name][...] = cell
             else:
                 with np.errstate(all="ignore"):
-                    row = self._host(*size, tensor.cells, *given)
+                    values = self._host(*size, tensor.cells, *given)
+                    row = np.array(values, arithmetic).view(np.uint8)
                 known[key] = row, tensor.cells
             yield row
-
-    @staticmethod
-    def _fill(
-        args: NDArray[np.uint8],
-        tensor: Tensor,
-        row: tuple[Any, ...],
-        number: int,
-        given: Sequence[Any],
-    ) -> None:
-        """Write the argument struct of a tensor: host values, and what random numbers need."""
-        with np.errstate(all="ignore"):
-            fields = np.array(row, tensor.variant.arithmetic)
-        args[: fields.nbytes] = fields.view(np.uint8)
-        if tensor.variant.words:
-            step = int(tensor.cells["step"])
-            known = {
-                "seed": int(given[-1]),
-                "tensor": number,
-                "step_low": step % 2**32,
-                "step_high": step >> 32,
-            }
-            words = np.array([known[word] for word in tensor.variant.words], np.uint32)
-            args[fields.nbytes : fields.nbytes + words.nbytes] = words.view(np.uint8)
 
     def _prepared(self, tensor: Tensor) -> _Ready | None:
         """Return the launches of a tensor: those of earlier, if its arrays lie where they did."""
         views = tensor.views
         if not views["param"].size:
             return None
-        key = (
-            views["param"].shape,
-            tensor.variant.arithmetic,
-            *(v.address for v in views.values()),
-        )
+        addresses = (view.address for name, view in views.items() if name != "grad")
+        key = (views["param"].shape, tensor.variant.arithmetic, *addresses)
         found = self._ready.get(key)
         if found is None:
             found = self._prepare(tensor)
             while len(self._ready) >= REMEMBERED:
                 self._ready.pop(next(iter(self._ready)), None)
             self._ready[key] = found
+        elif found.grad != views["grad"].address:
+            check_on_device(self._driver, views["grad"], f"grad{tensor.where}", found.device)
+            found.grad[...] = views["grad"].address
         return found
 
     def _prepare(self, tensor: Tensor) -> _Ready:
@@ -276,27 +259,23 @@ class CudaKernel:
         n = views["param"].size
         chunks = -(-n // self._description.chunk)
         sums, item = variant.partials * chunks, np.dtype(variant.arithmetic).itemsize
-        scratch, addresses = None, {name: view.address for name, view in views.items()}
+        places = {name: np.array(view.address, np.uint64) for name, view in views.items()}
+        places["n"], scratch = np.array(n, np.uint64), None
         if sums + variant.scalars:
             scratch = DeviceArray(
                 self._driver, here.device, (sums + variant.scalars,), variant.arithmetic
             )
-            addresses["partials"] = scratch.view.address
-            addresses["scalars"] = scratch.view.address + sums * item
+            places["partials"] = np.array(scratch.view.address, np.uint64)
+            places["scalars"] = np.array(scratch.view.address + sums * item, np.uint64)
         size = len(variant.fields) * item + 4 * len(variant.words)
         args = np.zeros(max(1, size), np.uint8)  # in C++ a struct without fields has one byte
         launches = []
         for launch in variant.launches:
             function, resident = here.functions[launch.entry]
-            parameters = [
-                args
-                if name == "args"
-                else np.array(n if name == "n" else addresses[name], np.uint64)
-                for name in launch.parameters
-            ]
+            parameters = [args if name == "args" else places[name] for name in launch.parameters]
             blocks = self._blocks(launch, n, chunks, resident * here.device.multiprocessors)
             launches.append((here.launcher.prepare(launch.entry, function, parameters), blocks))
-        return _Ready(ordinal, tuple(launches), args, scratch)
+        return _Ready(ordinal, tuple(launches), args, places["grad"], scratch)
 
     def _blocks(self, launch: Launch, n: int, chunks: int, resident: int) -> int:
         """Return how many blocks to launch: as many as there is work for, or as run at a time."""
@@ -324,3 +303,24 @@ class CudaKernel:
 def _run(views: Any, run: Callable[[Sequence[Any]], None], _: Any, given: Sequence[Any]) -> None:
     """Stand in for the module's `_run`: `step` passes what is to be done in place of gradients."""
     run(given)
+
+
+def fill(
+    args: NDArray[np.uint8],
+    tensor: Tensor,
+    row: NDArray[np.uint8],
+    number: int,
+    given: Sequence[Any],
+) -> None:
+    """Write the argument struct of a tensor: host values, and what random numbers need."""
+    args[: row.size] = row
+    if tensor.variant.words:
+        step = int(tensor.cells["step"])
+        known = {
+            "seed": int(given[-1]),
+            "tensor": number,
+            "step_low": step % 2**32,
+            "step_high": step >> 32,
+        }
+        words = np.array([known[word] for word in tensor.variant.words], np.uint32)
+        args[row.size : row.size + words.nbytes] = words.view(np.uint8)

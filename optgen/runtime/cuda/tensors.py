@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 
 from optgen.runtime.cuda.arrays import View, view_of
 from optgen.runtime.cuda.description import Description, Variant
+
+REMEMBERED = 16
+"""Calls whose arrays were found to be apart, and are known again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,14 @@ class Checks:
         description: How its kernels are called.
         states: Names of states on the device.
         cells: Names of scalar states, and `step`.
+        known: What recent calls wrote, by addresses.
     """
 
     name: str
     description: Description
     states: tuple[str, ...]
     cells: tuple[str, ...]
+    known: dict[tuple[int, ...], Spans] = field(default_factory=dict)
 
     def variant(self, view: View, name: str) -> Variant:
         """Return the kernels for a parameter.
@@ -72,7 +79,26 @@ class Checks:
             self._tensor(*arrays, where_of(i, len(params)))
             for i, arrays in enumerate(zip(params, grad, state, strict=True))
         ]
-        _check_apart(found)
+        self._apart(found).check(found)
+        return found
+
+    def _apart(self, tensors: Sequence[Tensor]) -> Spans:
+        """Return the memory that a call writes; looked at once for the same addresses."""
+        key = tuple(
+            part
+            for tensor in tensors
+            for part in (
+                tensor.views["param"].size,
+                *(view.address for name, view in tensor.views.items() if name != "grad"),
+                *(cell.__array_interface__["data"][0] for cell in tensor.cells.values()),
+            )
+        )
+        found = self.known.get(key)
+        if found is None:
+            found = Spans(tensors)
+            while len(self.known) >= REMEMBERED:
+                self.known.pop(next(iter(self.known)), None)
+            self.known[key] = found
         return found
 
     def _tensor(self, param: View, grad: Any, state: Any, where: str) -> Tensor:
@@ -121,30 +147,45 @@ def _check_cell(name: str, value: Any, kind: type[np.generic]) -> None:
         raise ValueError(f"{name} is read-only")
 
 
-def _check_apart(tensors: Sequence[Tensor]) -> None:
-    """Raise ValueError if something that is written overlaps anything else."""
-    spans = []
-    for tensor in tensors:
-        for buffer in tensor.variant.buffers:
-            view = tensor.views[buffer.name]
-            if view.size:
-                end, name = view.address + view.nbytes, f"{buffer.name}{tensor.where}"
-                spans.append((view.address, end, name, buffer.written))
-    _check_spans(spans)
-    _check_spans(
-        [
-            (cell.ctypes.data, cell.ctypes.data + cell.nbytes, f"{name}{tensor.where}", True)
+class Spans:
+    """The memory that a call writes, found to be apart; whether gradients are apart from it.
+
+    Args:
+        tensors: The tensors of the call.
+
+    Raises:
+        ValueError: Something that is written overlaps something else that is.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        cells = [
+            (cell.ctypes.data, cell.ctypes.data + cell.nbytes, f"{name}{tensor.where}")
             for tensor in tensors
             for name, cell in tensor.cells.items()
         ]
-    )
+        arrays = [
+            (view.address, view.address + view.nbytes, f"{buffer.name}{tensor.where}")
+            for tensor in tensors
+            for buffer in tensor.variant.buffers
+            if buffer.written and (view := tensor.views[buffer.name]).size
+        ]
+        for spans in (sorted(cells), sorted(arrays)):
+            for before, after in pairwise(spans):
+                _must_be_apart(before, after)
+        self._spans = sorted(arrays)
+        self._ends = [end for _, end, _ in self._spans]
+
+    def check(self, tensors: Sequence[Tensor]) -> None:
+        """Raise ValueError if a gradient overlaps what is written."""
+        for tensor in tensors:
+            view = tensor.views["grad"]
+            if view.size:
+                at = bisect_right(self._ends, view.address)
+                if at < len(self._spans):
+                    end = view.address + view.nbytes
+                    _must_be_apart((view.address, end, f"grad{tensor.where}"), self._spans[at])
 
 
-def _check_spans(spans: list[tuple[int, int, str, bool]]) -> None:
-    reached = written = (0, "")  # (end, name) of what reaches furthest
-    for start, end, name, writable in sorted(spans):
-        other = reached if writable else written
-        if start < other[0]:
-            raise ValueError(f"{name} and {other[1]} overlap in memory; they must be apart")
-        reached = max(reached, (end, name))
-        written = max(written, (end, name)) if writable else written
+def _must_be_apart(one: tuple[int, int, str], other: tuple[int, int, str]) -> None:
+    if one[0] < other[1] and other[0] < one[1]:
+        raise ValueError(f"{one[2]} and {other[2]} overlap in memory; they must be apart")

@@ -319,6 +319,32 @@ def test_nothing_is_allocated_after_the_first_step(standin, kernel):
     assert state["step"] == 4
 
 
+def test_gradients_that_move_cost_no_memory(standin, kernel):
+    found = kernel("lamb")
+    param = found.to_device(np.ones(40000, np.float32))
+    state = found.init(param)
+    kept = []
+    for step in range(5):
+        kept.append(found.to_device(np.full(40000, 1.0 + step, np.float32)))
+        before = standin.used
+        found.step(param, kept[-1], state)
+        assert standin.used - before == (0 if step else 4 * (2 * 3 + 1))
+    with pytest.raises(LaunchError, match="grad does not lie on a CUDA device"):
+        found.step(param, Foreign(kept[0], data=(12345678, False)), state)
+    assert state["step"] == 5
+
+
+def test_a_gradient_that_moves_into_a_state(stepped):
+    kernel, param, grad, state = stepped
+    kernel.step(param, grad, state)
+    with pytest.raises(ValueError, match="grad and exp_avg overlap"):
+        kernel.step(param, state["exp_avg"], state)
+    middle = Foreign(grad, data=(state["exp_avg"].view.address + 200, False))
+    with pytest.raises(ValueError, match="grad and exp_avg overlap"):
+        kernel.step(param, middle, state)
+    assert state["step"] == 1
+
+
 def test_memory_is_given_back(standin, kernel):
     found = kernel("adamw")
     before = standin.used

@@ -66,23 +66,38 @@ def _one_less(monkeypatch):
 
 
 def _stale(monkeypatch):
-    original, filled = launching.CudaKernel._fill, []
+    original, filled = launching.fill, []
 
     def fill(args, *rest):
         if not any(args is known for known in filled):
             filled.append(args)
             original(args, *rest)
 
-    monkeypatch.setattr(launching.CudaKernel, "_fill", staticmethod(fill))
+    monkeypatch.setattr(launching, "fill", fill)
 
 
 def _fields_turned(monkeypatch):
-    original = launching.CudaKernel._fill
+    original = launching.fill
 
     def fill(args, tensor, row, *rest):
-        original(args, tensor, row[::-1], *rest)
+        turned = row.view(tensor.variant.arithmetic)[::-1].copy().view(np.uint8)
+        original(args, tensor, turned, *rest)
 
-    monkeypatch.setattr(launching.CudaKernel, "_fill", staticmethod(fill))
+    monkeypatch.setattr(launching, "fill", fill)
+
+
+def _gradient_of_the_first_step(monkeypatch):
+    original = launching.CudaKernel._prepared
+
+    def prepared(self, tensor):
+        found = original(self, tensor)
+        if found is not None and not hasattr(self, "_firsts"):
+            self._firsts = {}
+        if found is not None:
+            found.grad[...] = self._firsts.setdefault(id(found), found.grad.copy())
+        return found
+
+    monkeypatch.setattr(launching.CudaKernel, "_prepared", prepared)
 
 
 def _last_launch_left_out(monkeypatch):
@@ -129,6 +144,7 @@ SLIPS = {
     "one element less": _one_less,
     "arguments of the first step": _stale,
     "fields in another order": _fields_turned,
+    "gradients of the first step": _gradient_of_the_first_step,
     "the last launch left out": _last_launch_left_out,
     "no blocks": _no_blocks,
     "counted twice": _counted_twice,
