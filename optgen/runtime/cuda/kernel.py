@@ -39,7 +39,7 @@ REMEMBERED = 4096
 
 @dataclass(slots=True)
 class _Ready:
-    """The launches of one tensor; all of them read `args`, and where the gradient is from `grad`."""
+    """The launches of one tensor; `args` and `grad`, an address, are what they read."""
 
     device: int
     launches: tuple[tuple[Prepared, int], ...]
