@@ -5,7 +5,8 @@
 Bits: every rule in both types, and some in storage mixes, tensors of many sizes in one call, three
 steps, against the NumPy modules. Times: every rule in float32, and one of each family in storage
 mixes, against a kernel that moves the same bytes and computes nothing, a copy on the device, and
-torch's ways of doing it where torch is installed; the device's own clock, in turns. With --write
+torch's ways of doing it where torch is installed; some rules with GPT-2 small's tensors and with
+500 small ones; the device's own clock, in turns. With --write
 the results go to benchmarks/results/gpu.json, with device, driver, versions, date and the hash of
 every kernel. Needs the driver, NVRTC and ml_dtypes (wheels will do), no network and no toolkit.
 """
@@ -19,7 +20,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import numpy as np
 
 from optgen.bench.gpu import Floor, Timed, bytes_moved, floor_source, table, take_turns
 from optgen.bench.torch_rules import CLASSES, WAYS
+from optgen.bench.workloads import Workload, workloads
 from optgen.cli.gpu import SIZES
 from optgen.crosscheck.launch.launching import (
     Printed,
@@ -50,6 +52,9 @@ MIXES = (
 )
 FAMILIES = ("adamw", "lion", "sgd", "amsgrad", "lamb")
 """Rules that are tried in every mix; amsgrad moves 36 bytes per parameter in float32."""
+LISTS = ("gpt2", "small")
+IN_LISTS = ("adamw", "nadam", "sgd", "lion")
+"""Rules that are stepped with many tensors in one call, a launch each so far."""
 _FILLED = 1 << 20
 
 
@@ -86,7 +91,7 @@ def filled(found: driver.Driver, device: driver.Device, n: int, kind: str) -> ar
     return array
 
 
-def torch_rivals(name: str, n: int) -> dict[str, Callable[[], None]]:
+def torch_rivals(name: str, sizes: Sequence[int]) -> dict[str, Callable[[], None]]:
     """Return torch's ways of doing a rule, on tensors of their own."""
     try:
         import torch
@@ -97,10 +102,11 @@ def torch_rivals(name: str, n: int) -> dict[str, Callable[[], None]]:
     kind, _, given = CLASSES[name]
     rivals = {}
     for way, chosen in WAYS.items():
-        tensor = torch.rand(n, device="cuda").requires_grad_()
-        tensor.grad = torch.rand(n, device="cuda")
+        tensors = [torch.rand(n, device="cuda").requires_grad_() for n in sizes]
+        for tensor in tensors:
+            tensor.grad = torch.rand_like(tensor)
         try:
-            optimizer = getattr(torch.optim, kind)([tensor], lr=1e-3, **given, **chosen)
+            optimizer = getattr(torch.optim, kind)(tensors, lr=1e-3, **given, **chosen)
             optimizer.step()
         except (TypeError, RuntimeError) as error:
             print(f"torch {way}: {name}: {str(error).splitlines()[0]}", flush=True)
@@ -110,26 +116,33 @@ def torch_rivals(name: str, n: int) -> dict[str, Callable[[], None]]:
 
 
 def timed(
-    found: driver.Driver, printed: Printed, n: int, turns: int, rivals: bool
+    found: driver.Driver, printed: Printed, sizes: Sequence[int], turns: int, rivals: bool
 ) -> tuple[int, tuple[Timed, ...]]:
-    """Return the bytes of a step of the first variant of a rule, and everybody's times."""
+    """Return the bytes of a step of the first variant of a rule, and everybody's times.
+
+    Tensors of the sizes are stepped in one call; the floor moves as much in one array each.
+    """
     device = found.device(0)
     said = description.parse_description(printed.description)
     variant = said.variants[0]
     text = floor_source(said)
     image = images.image_for(text, f"floor_{printed.identifier}.cu", device.arch, Path("none"))
     kernel = launched(printed, found)
-    made = {b.name: filled(found, device, n, b.type) for b in variant.buffers}
-    others = {b.name: filled(found, device, n, b.type) for b in variant.buffers}
-    state = kernel.init(kernel.to_device(np.zeros(0, made["param"].numpy_type)))
-    state |= {name: made[name] for name in made if name not in ("param", "grad")}
+    made = {b.name: [filled(found, device, n, b.type) for n in sizes] for b in variant.buffers}
+    others = {b.name: filled(found, device, sum(sizes), b.type) for b in variant.buffers}
+    empty = kernel.to_device(np.zeros(0, made["param"][0].numpy_type))
+    names = [name for name in made if name not in ("param", "grad")]
+    states = [
+        kernel.init(empty) | {name: made[name][index] for name in names}
+        for index in range(len(sizes))
+    ]
     contestants: dict[str, Callable[[], None]] = {
         "floor": Floor(found, device, image, variant, others, said.block),
-        "optgen": lambda: kernel.step(made["param"], made["grad"], state),
+        "optgen": lambda: kernel.step(made["param"], made["grad"], states),
     }
     if rivals:
-        contestants |= torch_rivals(printed.spec.identifier, n)
-    size = bytes_moved(variant) * n
+        contestants |= torch_rivals(printed.spec.identifier, sizes)
+    size = bytes_moved(variant) * sum(sizes)
     return size, take_turns(found, device, contestants, turns)
 
 
@@ -169,31 +182,33 @@ def environment(found: driver.Driver) -> dict[str, Any]:
 def times(found: driver.Driver, n: int, turns: int) -> dict[str, Any]:
     """Measure, print and return the times of every rule."""
     catalogue = load_catalogue()
-    asked: list[tuple[str, str | None]] = [(name, None) for name in catalogue]
-    asked += [(name, mix) for name in FAMILIES for mix in MIXES]
+    (large,) = workloads("large", n)
+    asked: list[tuple[str, str | None, Workload]] = [(name, None, large) for name in catalogue]
+    asked += [(name, mix, large) for name in FAMILIES for mix in MIXES]
+    asked += [(name, None, x) for kind in LISTS for x in workloads(kind) for name in IN_LISTS]
     copied = copy_rate(found, n, turns)
     print(f"a copy on the device: {copied / 1e9:.0f} GB/s", flush=True)
     shown, rows = [], []
-    for name, mix in asked:
+    for name, mix, workload in asked:
         printed = printed_rule(catalogue[name], parse_storage(mix) if mix else None)
-        label, left = f"{name} {mix or 'float32'}", n
-        while left:
+        label, sizes = f"{name} {mix or 'float32'} {workload.name}", workload.sizes
+        while True:
             try:
-                size, measured = timed(found, printed, left, turns, rivals=mix is None)
+                size, measured = timed(found, printed, sizes, turns, rivals=mix is None)
                 break
             except LaunchError as error:
-                if "OUT_OF_MEMORY" not in error.what:
+                if "OUT_OF_MEMORY" not in error.what or len(sizes) > 1 or sizes[0] < 2:
                     raise
-                left //= 2
-        else:
-            continue
+                sizes = (sizes[0] // 2,)
         shown.append((label, size, measured))
         print(table(shown[-1:]).splitlines()[1:], flush=True)
         rows.append(
             {
                 "rule": name,
                 "types": mix or "float32",
-                "elements": left,
+                "workload": workload.name,
+                "tensors": len(sizes),
+                "elements": sum(sizes),
                 "bytes": size,
                 "kernel": hashlib.sha256(printed.source.encode()).hexdigest(),
                 "seconds": {one.name: [round(x, 9) for x in one.seconds] for one in measured},

@@ -90,6 +90,8 @@ def script(monkeypatch):
     monkeypatch.setattr(module, "FAMILIES", ("sgd",))
     monkeypatch.setattr(module, "MIXES", ("bfloat16-bfloat16-bfloat16+stochastic",))
     monkeypatch.setattr(module, "SIZES", (5, 0, 1023))
+    monkeypatch.setattr(module, "LISTS", ("call",))
+    monkeypatch.setattr(module, "IN_LISTS", ("sgd",))
     catalogue = {name: load_catalogue()[name] for name in ("adamw", "sgd")}
     monkeypatch.setattr(module, "load_catalogue", lambda: catalogue)
     return module
@@ -113,7 +115,10 @@ def test_the_whole_script(script, standin, printed, tmp_path):
     report = json.loads(out.read_text(encoding="utf-8"))
     assert report["device"] == "stand-in 0 (no GPU)"
     assert [row["difference"] for row in report["bits"]] == [""] * 5
-    assert [row["bytes"] for row in report["times"]["rows"]] == [28 * 5000, 12 * 5000, 6 * 5000]
+    assert [row["bytes"] for row in report["times"]["rows"]] == [
+        *(28 * 5000, 12 * 5000, 6 * 5000),  # one large tensor
+        *(12 * 10, 12 * 10 * 500),  # "call": one of ten elements, and 500
+    ]
     for row in report["times"]["rows"]:
         assert {"floor", "optgen"} == row["seconds"].keys()
         assert len(row["seconds"]["optgen"]) == 3
